@@ -1,0 +1,295 @@
+#pragma once
+
+// The control protocol, defined once: what lbctl may ask and what the agent answers. Server, client and the test's fake all
+// use these types. On the wire (framing.hpp) a request is {"request": NAME, "params": {...}} and an answer is
+// {"result": {...}} or {"error": {"code", "message", "path"}}.
+//
+// The JSON shapes of the answers are the contract that scripts rely on: keys may be added, never renamed or removed.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "model/config.hpp"
+#include "model/diff.hpp"
+#include "model/result.hpp"
+
+namespace proxip::api {
+
+// ---- requests: reading ----------------------------------------------------------------------------------------------
+
+struct StatusRequest {};
+struct VersionRequest {};
+struct DropsRequest {};
+struct StatsRequest {
+    std::optional<std::string> service;
+};
+struct ServiceShow {
+    std::optional<std::string> name;
+};
+struct BackendShow {
+    std::optional<std::string> service;
+    std::optional<SocketAddress> address;
+};
+struct PoolShow {
+    std::optional<std::string> name;
+};
+struct ConnFilter {
+    std::optional<std::string> service;
+    std::optional<Address> client;
+    std::optional<SocketAddress> backend; // port 0: any port of that address
+};
+struct ConnShow {
+    ConnFilter filter;
+    std::uint32_t limit = 1000; // 0: no limit
+};
+struct ConnCountRequest {
+    ConnFilter filter;
+};
+struct ExplainRequest {
+    SocketAddress from; // port 0: the agent takes 40000
+    ServiceAddress to;  // a single port
+    std::optional<std::string> interface; // none: the one that the route to `from` uses
+};
+struct DumpRequest {
+    bool json = false;
+};
+
+// ---- requests: changing ---------------------------------------------------------------------------------------------
+
+struct ServicePatch { // what is set is changed
+    std::optional<Scheduler> scheduler;
+    std::optional<Snat> snat;
+    std::optional<std::string> pool;
+    std::optional<OnFailure> on_failure;
+    std::optional<Check> check;
+    std::optional<IdleTimeouts> idle_timeout;
+};
+struct ServiceAdd {
+    Service service;
+};
+struct ServiceSet {
+    std::string name;
+    ServicePatch patch;
+};
+struct ServiceDel {
+    std::string name;
+};
+struct BackendPatch {
+    std::optional<std::uint32_t> weight;
+    std::optional<bool> backup;
+};
+struct BackendAdd {
+    std::string service;
+    std::vector<Backend> backends;
+};
+struct BackendSet {
+    std::string service;
+    std::vector<SocketAddress> addresses;
+    BackendPatch patch;
+};
+struct BackendDel {
+    std::string service;
+    std::vector<SocketAddress> addresses;
+};
+struct BackendAdmin {
+    std::string service;
+    std::vector<SocketAddress> addresses;
+    Admin admin = Admin::enabled;
+};
+struct PoolAdd {
+    ProxyPool pool;
+};
+struct PoolSet {
+    std::string name;
+    std::vector<AddressRange> add;
+    std::vector<AddressRange> remove;
+    std::optional<PortRange> ports;
+};
+struct PoolDel {
+    std::string name;
+};
+struct ConfigText { // a file as the user wrote it; the agent parses, so that there is one parser and one set of errors
+    std::string text;
+    std::string source; // its name in errors
+};
+struct ValidateRequest {
+    ConfigText config;
+};
+struct DiffRequest {
+    ConfigText config;
+};
+struct ApplyRequest {
+    ConfigText config;
+    bool dry_run = false;
+    std::optional<std::uint64_t> if_generation;
+};
+
+using Request = std::variant<StatusRequest, VersionRequest, DropsRequest, StatsRequest, ServiceShow, BackendShow, PoolShow,
+                             ConnShow, ConnCountRequest, ExplainRequest, DumpRequest, ServiceAdd, ServiceSet, ServiceDel,
+                             BackendAdd, BackendSet, BackendDel, BackendAdmin, PoolAdd, PoolSet, PoolDel, ValidateRequest,
+                             DiffRequest, ApplyRequest>;
+
+// ---- answers --------------------------------------------------------------------------------------------------------
+
+struct Version {
+    std::string version; // "0.1.0"
+    std::uint32_t abi = 0;
+};
+
+struct Status {
+    struct Interface {
+        std::string name;
+        std::uint32_t ifindex = 0;
+        std::string xdp_mode; // "native" | "generic"
+    };
+    std::string version;
+    bool ready = false;
+    std::uint64_t generation = 0;
+    bool drift = false; // the running configuration is not what the file said when it was last applied
+    double uptime_seconds = 0;
+    std::uint64_t connections = 0; // live ones: closed ones that only keep their mapping are not counted
+    std::uint32_t max_connections = 0;
+    std::vector<Interface> interfaces;
+    struct {
+        std::uint32_t up = 0;
+        std::uint32_t down = 0;
+    } backends;
+    std::vector<std::string> warnings; // conflicts on an address, warnings of the configuration
+};
+
+struct BackendView {
+    std::string service;
+    std::string address;
+    std::uint32_t weight = 0;
+    std::string state;  // "up" | "down" | "drain" | "disabled" | "leaving"
+    std::string health; // "up" | "down" | "unknown"
+    std::string admin;  // "enabled" | "drain" | "disabled"
+    bool backup = false;
+    std::uint64_t connections = 0;
+    std::string last_check; // "connected in 0.3 ms", "connection refused", "" before the first
+};
+
+struct ServiceView {
+    std::string name;
+    std::string address;
+    std::string scheduler;
+    std::string snat;
+    std::string pool;
+    std::uint64_t connections = 0;
+    std::vector<BackendView> backends;
+};
+
+struct PoolView {
+    struct Endpoint {
+        std::string address; // of the backend
+        std::string protocol;
+        std::uint64_t in_use = 0;
+        std::uint64_t capacity = 0;
+    };
+    struct ProxyAddress {
+        std::string address;
+        std::uint64_t in_use = 0;
+        std::vector<Endpoint> endpoints;
+    };
+    std::string name;
+    std::string ports;
+    std::vector<ProxyAddress> addresses;
+};
+
+struct Directions {
+    std::uint64_t in = 0;  // from the client
+    std::uint64_t out = 0; // to the client
+};
+
+struct ConnView {
+    std::string service;
+    std::string protocol;
+    std::string client;
+    std::string vip;
+    std::optional<std::string> proxy;
+    std::string backend;
+    std::string state; // "syn" | "established" | "closing" | "closed" | "udp"
+    std::optional<std::string> snat_reason; // "always" | "hairpin" | "off-path" | "reply-tuple-taken"
+    double age_seconds = 0;
+    double idle_seconds = 0;
+    Directions packets;
+    Directions bytes;
+};
+
+struct ConnCount {
+    std::uint64_t connections = 0; // live
+    std::uint64_t closed = 0;      // over, but their mapping is still kept
+};
+
+struct StatsView {
+    struct Backend {
+        std::string address;
+        std::uint64_t connections = 0; // now
+        std::uint64_t connections_total = 0;
+        Directions packets;
+        Directions bytes;
+    };
+    std::string service;
+    std::uint64_t connections = 0;
+    std::uint64_t connections_total = 0;
+    Directions packets;
+    Directions bytes;
+    std::vector<Backend> backends;
+};
+
+struct Explain {
+    struct NextHop {
+        std::string interface;
+        std::string mac;
+        std::string via; // "redirect" | "tc"
+    };
+    std::string verdict; // "forward" | "answer" | "drop" | "pass"
+    std::string reason;  // a drop reason's name, or why it forwards: "connection" (an existing one) | "new"
+    std::optional<std::string> answer; // "tcp-rst" | "icmp" | "arp" | "echo"
+    std::optional<std::string> service;
+    std::optional<std::string> backend;
+    std::optional<std::string> proxy; // address; the port too where it is known before the packet comes
+    std::optional<std::string> snat_reason;
+    std::optional<NextHop> next_hop;
+};
+
+// What an apply costs, told by validate, diff and every change.
+struct Plan {
+    std::uint64_t generation = 0; // the running one; after a change, the new one
+    bool applied = false;
+    std::vector<Change> changes;
+    std::uint64_t port_memory = 0;     // bytes: 2 x ports x addresses x endpoints
+    std::uint64_t max_port_memory = 0; // bytes
+    std::uint64_t endpoints = 0;
+    std::vector<std::string> warnings;
+};
+
+struct Dump {
+    std::string text;
+    std::uint64_t generation = 0;
+};
+
+using Drops = std::map<std::string, std::uint64_t>; // every reason, also those at 0
+
+using Answer = std::variant<Version, Status, Drops, std::vector<StatsView>, std::vector<ServiceView>,
+                            std::vector<BackendView>, std::vector<PoolView>, std::vector<ConnView>, ConnCount, Explain, Dump,
+                            Plan>;
+
+// ---- JSON -----------------------------------------------------------------------------------------------------------
+
+// Strict on the way in: an unknown request, key or a wrong type is an error with its path.
+[[nodiscard]] nlohmann::json encode(const Request& request);
+[[nodiscard]] Result<Request> decode_request(const nlohmann::json& value);
+
+[[nodiscard]] nlohmann::json encode(const Answer& answer); // the contract's shape, without the {"result": …} around it
+[[nodiscard]] nlohmann::json encode(const Error& error);   // {"code","message","path"}
+// The answer to `request`: which type it is follows from the request.
+[[nodiscard]] Result<Answer> decode_answer(const Request& request, const nlohmann::json& value);
+
+} // namespace proxip::api

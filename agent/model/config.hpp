@@ -1,0 +1,133 @@
+#pragma once
+
+// The configuration as types. Every default of the product is a member initialiser here and nowhere else; the codec
+// (codec.hpp) is the only way in from text, and what passed validate() is never checked again.
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/address.hpp"
+#include "model/result.hpp"
+
+namespace proxip {
+
+using Millis = std::chrono::milliseconds;
+
+enum class XdpMode { automatic, native, generic };       // "auto", "native", "generic"
+enum class Scheduler { maglev, round_robin, source_hash }; // "maglev", "round-robin", "source-hash"
+enum class Snat { always, automatic, never };            // "always", "auto", "never"
+enum class OnFailure { reset, drop };
+enum class CheckType { none, tcp };
+enum class Admin { enabled, drain, disabled }; // an operator's overlay on a backend; survives an apply and a restart
+
+struct Interface {
+    std::string name;
+    std::optional<XdpMode> xdp_mode; // none: the agent's
+
+    bool operator==(const Interface&) const = default;
+};
+
+struct AgentConfig {
+    std::vector<Interface> interfaces;
+    XdpMode xdp_mode = XdpMode::automatic;
+    std::string metrics = "127.0.0.1:9631"; // "": off
+    std::uint32_t max_connections = 1048576;
+    std::uint64_t max_port_memory = 256ULL << 20; // bytes; in text "256MiB" (KiB, MiB, GiB, or a plain number of bytes)
+    std::vector<Prefix> inline_networks;
+
+    bool operator==(const AgentConfig&) const = default;
+};
+
+struct ProxyPool {
+    std::string name;
+    std::vector<AddressRange> addresses;
+    PortRange ports{1024, 65535};
+    std::vector<PortRange> exclude_ports;
+
+    bool operator==(const ProxyPool&) const = default;
+    [[nodiscard]] std::vector<Address> each_address() const; // in order, duplicates impossible after validate()
+    // The ports it hands out, as disjoint ascending ranges: `ports` less `exclude_ports`.
+    [[nodiscard]] std::vector<PortRange> port_segments() const;
+    [[nodiscard]] std::uint32_t port_count() const;
+};
+
+// How long a connection may be silent in each state (RFC 5382 REQ-5, RFC 4787 REQ-5, RFC 7857 section 2).
+struct IdleTimeouts {
+    Millis syn{240'000};
+    Millis established{7'440'000};
+    Millis closing{240'000};
+    Millis closed{120'000};
+    Millis udp{300'000};
+
+    bool operator==(const IdleTimeouts&) const = default;
+};
+
+struct Check {
+    CheckType type = CheckType::none;
+    std::optional<std::uint16_t> port; // none: the backend's
+    Millis interval{2'000};
+    Millis timeout{1'000};
+    std::uint32_t rise = 2;
+    std::uint32_t fall = 3;
+
+    bool operator==(const Check&) const = default;
+};
+
+struct Backend {
+    SocketAddress address;
+    std::uint32_t weight = 1; // 0..limits::max_weight; 0: no new connections
+    bool backup = false;
+    std::optional<bool> enabled; // none: the file does not say, so an operator's overlay stays (contract, "File and hand")
+
+    bool operator==(const Backend&) const = default;
+};
+
+struct Service {
+    std::string name;
+    ServiceAddress address;
+    Scheduler scheduler = Scheduler::maglev;
+    Snat snat = Snat::always;
+    std::string pool = "default";
+    IdleTimeouts idle_timeout;
+    OnFailure on_failure = OnFailure::reset;
+    Check check;
+    std::vector<Backend> backends;
+
+    bool operator==(const Service&) const = default;
+    [[nodiscard]] const Backend* find(const SocketAddress& address) const;
+};
+
+struct Config {
+    AgentConfig agent;
+    std::vector<ProxyPool> pools;
+    std::vector<Service> services;
+
+    bool operator==(const Config&) const = default;
+    [[nodiscard]] const Service* service(std::string_view name) const;
+    [[nodiscard]] const ProxyPool* pool(std::string_view name) const;
+};
+
+// Stated limits (docs/configuration.md is checked against them). Those the kernel's tables set are in bpf/abi/limits.h.
+namespace limits {
+inline constexpr std::size_t max_name_length = 64; // [A-Za-z0-9][A-Za-z0-9_.-]*
+inline constexpr std::uint32_t max_weight = 256;
+inline constexpr std::uint32_t min_connections = 64;
+inline constexpr std::uint32_t max_connections = 64U << 20;
+inline constexpr std::size_t max_config_bytes = 16U << 20;
+inline constexpr Millis min_interval{100};
+inline constexpr Millis max_timeout{30LL * 24 * 3600 * 1000};
+inline constexpr std::uint32_t max_rise_fall = 100;
+} // namespace limits
+
+// Everything that must hold between parts: unique names and addresses, no overlap (two services on one address, a VIP that
+// is a Proxy IP, one Proxy IP in two pools), pools that exist when snat needs them, one family per service, limits.
+// The error's path names the place: "service[web].backend[10.0.0.1:80].weight".
+[[nodiscard]] Result<void> validate(const Config& config);
+
+// What is not wrong, but probably not meant: a backend that is a VIP, a service without backends or with all weights 0.
+[[nodiscard]] std::vector<std::string> warnings(const Config& config);
+
+} // namespace proxip

@@ -1,0 +1,29 @@
+#pragma once
+
+// Scheduling tables: for each position the backend (by its number in the service) that a new connection at that position
+// goes to. The data plane takes the position from a hash (Maglev, source hash) or from a counter (round robin).
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace proxip::policy {
+
+struct Weighted {
+    std::string name;         // what the backend is: its place in the table depends on it, not on its number
+    std::uint32_t weight = 1; // 0: gets no position
+};
+
+// Eisenbud et al., "Maglev", NSDI 2016, section 3.4; weights by the number of turns a backend takes in each round.
+// `size` is prime. Empty when no backend has weight. Same set, any order: same owner at every position.
+[[nodiscard]] std::vector<std::uint16_t> maglev_table(std::span<const Weighted> backends, std::size_t size);
+
+// The prime size for so many backends: a few sizes far apart, so that one backend more or less seldom changes it;
+// at least 100 positions per backend (section 5.3: shares within 1 %) as far as 65521 goes.
+[[nodiscard]] std::size_t maglev_size(std::size_t backends);
+
+// Smooth weighted round robin (nginx's), as one full cycle of sum(weights)/gcd positions.
+[[nodiscard]] std::vector<std::uint16_t> round_robin_table(std::span<const Weighted> backends);
+
+} // namespace proxip::policy

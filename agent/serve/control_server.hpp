@@ -1,0 +1,45 @@
+#pragma once
+
+// The control socket: Unix stream, mode 0660, group by option; framing and messages are api's.
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <sys/types.h>
+
+#include <boost/asio/io_context.hpp>
+
+#include "api/messages.hpp"
+#include "model/result.hpp"
+
+namespace proxip::serve {
+
+struct Peer { // SO_PEERCRED
+    pid_t pid = 0;
+    uid_t uid = 0;
+    gid_t gid = 0;
+};
+
+class ControlServer {
+  public:
+    using Handler = std::function<Result<api::Answer>(const api::Request&, const Peer&)>;
+
+    struct Limits {
+        std::size_t clients = 512; // above: the one that is idle for longest is closed to make room
+        std::size_t request_bytes = 16U << 20;
+        std::chrono::seconds idle{30};    // between two requests, and for one request to arrive whole
+        std::chrono::seconds answering{30}; // for a client to take its answer
+    };
+
+    // A stale socket (nobody listens) is replaced; one that answers is refused. Junk closes only the client that sent it,
+    // after an error answer where its framing allows one. The socket is removed when the server ends.
+    [[nodiscard]] static Result<std::unique_ptr<ControlServer>> listen(boost::asio::io_context& loop,
+                                                                       const std::filesystem::path& path, Handler handler,
+                                                                       Limits limits);
+    virtual ~ControlServer() = default;
+};
+
+} // namespace proxip::serve

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef PROXIP_ABI_TYPES_H
+#define PROXIP_ABI_TYPES_H
+
+/* What the data plane and the agent share. Compiled by both sides; sizes and offsets are asserted at the end.
+ *
+ * Byte order: fields named `*_be` are in network order, all others in host order. Addresses are bytes as on the wire;
+ * IPv4 stands in the first four, the other twelve are zero, and the family is part of every key.
+ */
+
+#include <linux/types.h>
+
+#ifdef __cplusplus
+#include <cstddef>
+#define ABI_ASSERT(what) static_assert(what)
+namespace proxip::abi {
+#else
+#include <stddef.h>
+#define ABI_ASSERT(what) _Static_assert(what, #what)
+#endif
+
+/* Version of everything in this folder that outlives a load of the program. A data plane of another version is not adopted. */
+enum { ABI_VERSION = 1 };
+
+enum abi_family { ABI_IPV4 = 1, ABI_IPV6 = 2 };
+
+struct abi_address {
+	__u32 word[4]; /* wire order */
+};
+
+/* A way out: an entry of `iface` and the MAC of the neighbour there. Eight bytes, so that one aligned store changes both
+ * halves together: neither side ever sees a half-written one. iface 0: unresolved. */
+struct abi_hop {
+	__u8 mac[6];
+	__u16 iface;
+} __attribute__((aligned(8)));
+
+/* ---- connections ------------------------------------------------------------------------------------------------ */
+
+/* One direction as it stands in the packet. Client -> VIP is the original direction; backend -> Proxy IP (or backend ->
+ * client, where the source is kept) is the reply direction. */
+struct abi_tuple {
+	struct abi_address source;
+	struct abi_address destination;
+	__u16 source_port_be;
+	__u16 destination_port_be;
+	__u8 protocol; /* IPPROTO_* */
+	__u8 family;   /* enum abi_family */
+	__u16 zero;
+};
+
+/* `conn`: tuple -> which slot, and which of its directions. */
+struct abi_conn {
+	__u32 slot;
+	__u32 direction; /* enum abi_direction */
+};
+
+enum abi_direction { ABI_ORIGINAL = 0, ABI_REPLY = 1 };
+
+/* The life of a connection. SYN..UDP are live; CLOSED keeps its mapping, but gives its port up when one is needed. */
+enum abi_conn_state {
+	ABI_FREE = 0,
+	ABI_OPENING, /* being made by one CPU: not visible as a connection yet */
+	ABI_SYN,
+	ABI_ESTABLISHED,
+	ABI_CLOSING,
+	ABI_CLOSED,
+	ABI_UDP,
+	ABI_DYING, /* being removed by one CPU */
+	ABI_CONN_STATES,
+};
+
+enum abi_conn_flags {
+	ABI_CONN_REPLIED = 1 << 0,      /* the backend has answered */
+	ABI_CONN_FIN_CLIENT = 1 << 1,
+	ABI_CONN_FIN_BACKEND = 1 << 2,
+	ABI_CONN_BACKEND_FIRST = 1 << 3, /* the backend closed first: it holds TIME_WAIT */
+	ABI_CONN_RST_CLIENT = 1 << 4,
+	ABI_CONN_RST_BACKEND = 1 << 5,
+	ABI_CONN_IN_RING = 1 << 6, /* its port is in the ring again */
+	ABI_CONN_SNAT = 1 << 7,    /* it has a Proxy IP and port */
+};
+
+enum abi_snat_reason { ABI_SNAT_NONE = 0, ABI_SNAT_ALWAYS, ABI_SNAT_HAIRPIN, ABI_SNAT_OFF_PATH, ABI_SNAT_TUPLE_TAKEN };
+
+/* The one word that decides who owns a slot: changed only by compare-and-swap, read once per packet. The generation rises
+ * with each use of the slot, so that a stale reader notices. */
+struct abi_conn_word {
+	__u32 generation;
+	__u8 state; /* enum abi_conn_state */
+	__u8 flags; /* enum abi_conn_flags */
+	__u16 zero;
+};
+
+struct abi_counter {
+	__u64 packets;
+	__u64 bytes; /* of the IP packet */
+};
+
+/* `slot`: a connection. The first cache line is what a packet reads, the second what it writes. */
+struct abi_slot {
+	union {
+		struct abi_conn_word state;
+		__u64 word;
+	};
+	struct abi_address client;
+	__u16 client_port_be;
+	__u16 vip_port_be;
+	__u16 proxy_port_be; /* the client's own where ABI_CONN_SNAT is not set */
+	__u16 backend_port_be;
+	__u32 service;  /* index of `vip` */
+	__u32 endpoint; /* index of `endpoint` */
+	__u32 binding;  /* index of `binding` */
+	__u32 proxy;    /* index of `proxy`, with ABI_CONN_SNAT */
+	__u32 ring;     /* index of `ring`, with ABI_CONN_SNAT */
+	__u8 family;
+	__u8 protocol;
+	__u8 snat_reason; /* enum abi_snat_reason */
+	__u8 pad0;
+	__u64 pad1;
+
+	struct abi_hop client_hop; /* where the client's last packet came from */
+	__u32 opened;    /* ticks */
+	__u32 last_seen; /* ticks */
+	struct abi_counter in;
+	struct abi_counter out;
+	__u64 pad2[2];
+};
+
+/* Time in the data plane: the coarse monotonic clock in units of 2^27 ns (0.134 s); 32 bits last 18 years. */
+enum { ABI_TICK_SHIFT = 27 };
+
+/* ---- identities: dense ids, kept while anything names them ------------------------------------------------------- */
+
+struct abi_vip { /* a service's address; its configuration is in `service`, by the same index */
+	struct abi_address address;
+	__u16 first_port; /* 0 with last_port 0: every port */
+	__u16 last_port;
+	__u8 protocol;
+	__u8 family;
+	__u8 used;
+	__u8 pad0;
+	__u64 pad1;
+};
+
+struct abi_endpoint { /* a backend's address, port and protocol, however many services name it */
+	struct abi_address address;
+	__u16 port_be; /* 0: the port that the client called */
+	__u8 protocol;
+	__u8 family;
+	__u8 used;
+	__u8 inline_prefix; /* with ABI_ENDPOINT_INLINE: length of the prefix of the backend's own segment */
+	__u8 flags;         /* enum abi_endpoint_flags */
+	__u8 pad0;
+	struct abi_hop hop;
+	__u64 pad1[4];
+};
+
+enum abi_endpoint_flags { ABI_ENDPOINT_INLINE = 1 << 0 }; /* its answers come back here by themselves */
+
+struct abi_proxy { /* a Proxy IP */
+	struct abi_address address;
+	__u8 family;
+	__u8 used;
+	__u16 pad0;
+	__u32 pad1;
+};
+
+struct abi_binding { /* an endpoint as one service uses it */
+	__u32 service;
+	__u32 endpoint;
+	__u32 used;
+	__u32 flags; /* enum abi_binding_flags; changed in place */
+};
+
+enum abi_binding_flags {
+	ABI_BINDING_USABLE = 1 << 0, /* a closed tuple may be reopened here, and UDP stays */
+};
+
+struct abi_binding_live { /* shared by the CPUs; written when a connection opens or closes, not per packet */
+	__u64 opened;
+	__u64 closed;
+};
+
+struct abi_binding_stats { /* per CPU */
+	struct abi_counter in;
+	struct abi_counter out;
+};
+
+/* ---- proxy ports ------------------------------------------------------------------------------------------------- */
+
+enum { ABI_RING_SEGMENTS = 8, ABI_SLAB_PORTS = 65536 };
+
+struct abi_port_segment {
+	__u16 first;
+	__u16 count_minus_one;
+};
+
+/* `ring`: the proxy ports of one (Proxy IP, endpoint). Ports that were never used come out of a permutation of `fresh`, the
+ * others out of a FIFO of `count` places in a slab, from `base` on. Written under the lock, by the data plane only, but
+ * for what stands below `fixed`, which the agent sets before the ring is named by anything. */
+struct abi_ring {
+#ifdef __cplusplus
+	__u32 lock;
+#else
+	struct bpf_spin_lock lock;
+#endif
+	__u32 head; /* both count up and wrap at 2^32; place = base + value % count, count <= 65536 divides the used range */
+	__u32 tail;
+	__u32 fresh;
+	__u32 in_use; /* ports held by connections that are not closed */
+	/* fixed */
+	__u32 count;
+	__u32 seed;
+	__u32 proxy;
+	__u32 endpoint;
+	__u16 chunk; /* index of `port_chunks` */
+	__u16 slab;  /* index in that chunk */
+	__u16 base;
+	__u8 used;
+	__u8 segments;
+	struct abi_port_segment segment[ABI_RING_SEGMENTS];
+	__u32 pad0;
+};
+
+struct abi_slab {
+	__u16 port[ABI_SLAB_PORTS]; /* host order */
+};
+
+/* `source`: the Proxy IPs that one backend entry may use, in the pool's order. */
+struct abi_source {
+	__u32 proxy;
+	__u32 ring;
+};
+
+/* ---- configuration: two halves, chosen by the epoch -------------------------------------------------------------- */
+
+struct abi_control {
+	__u64 abi_version;
+	__u64 epoch;      /* its lowest bit is the half that is in force */
+	__u64 generation; /* of the configuration that made this epoch */
+	__u64 live_opened;
+	__u64 live_closed;
+	__u64 hash_seed;
+	__u64 clock_hand; /* where the search for a slot goes on when the table is full */
+	__u64 sweep_hand;
+};
+
+struct abi_match { /* `match`: a VIP and a port -> service */
+	struct abi_address address;
+	__u16 port; /* host order; 0: every port that has no entry of its own */
+	__u8 protocol;
+	__u8 family;
+	__u32 half;
+};
+
+struct abi_service { /* `service`: index = half * ABI_MAX_SERVICES + id */
+	__u32 lookup_first; /* into the half's `lookup`, in entries */
+	__u32 lookup_count; /* 0: no backend */
+	__u32 backend_first; /* into `backend`, within the half */
+	__u32 backend_count;
+	__u8 scheduler; /* enum abi_scheduler */
+	__u8 snat;      /* enum abi_snat */
+	__u8 flags;     /* enum abi_service_flags */
+	__u8 pad0;
+	__u32 idle[ABI_CONN_STATES]; /* ticks a connection may be silent in that state */
+	__u32 pad1[3];
+};
+
+enum abi_scheduler { ABI_MAGLEV = 0, ABI_ROUND_ROBIN, ABI_SOURCE_HASH };
+enum abi_snat { ABI_SNAT_MODE_ALWAYS = 0, ABI_SNAT_MODE_AUTO, ABI_SNAT_MODE_NEVER };
+enum abi_service_flags {
+	ABI_SERVICE_RESET = 1 << 0, /* on_failure = reset */
+};
+
+struct abi_service_cursor { /* round robin's next position; by service id, written by each new connection */
+	__u64 next;
+};
+
+struct abi_backend { /* `backend`: index = half * ABI_MAX_BACKENDS + service.backend_first + i */
+	__u32 binding;
+	__u32 endpoint;
+	__u32 source_first; /* into `source`, within the half */
+	__u32 source_count;
+};
+
+enum { ABI_LOOKUP_BLOCK = 64 };
+
+struct abi_lookup_block { /* backend numbers within the service; 64 to a value, since an array rounds values up to 8 bytes */
+	__u16 backend[ABI_LOOKUP_BLOCK];
+};
+
+/* ---- the neighbourhood ------------------------------------------------------------------------------------------- */
+
+struct abi_iface { /* `iface`: place = ifindex % ABI_MAX_IFACES, or one of the ABI_IFACE_PROBES after it; place 0 is never used */
+	__u8 mac[6];
+	__u16 flags; /* enum abi_iface_flags */
+	__u32 ifindex;
+	__u32 mtu;
+	__u64 pad0[6];
+};
+
+enum abi_iface_flags {
+	ABI_IFACE_USED = 1 << 0,
+	ABI_IFACE_ATTACHED = 1 << 1,      /* our program runs here */
+	ABI_IFACE_REDIRECT_IN = 1 << 2,   /* frames that came in here may leave by XDP redirect (native mode) */
+	ABI_IFACE_REDIRECT_OUT = 1 << 3,  /* takes redirected frames */
+	ABI_IFACE_PARTIAL = 1 << 4,       /* may deliver frames with a partial checksum (veth) */
+	ABI_IFACE_NO_METADATA = 1 << 5,   /* set by the data plane: the driver has no metadata room */
+	ABI_IFACE_NO_LINK_LAYER = 1 << 6, /* tun, wireguard: packets have no Ethernet header */
+};
+
+struct abi_local { /* `local`: an address of ours */
+	struct abi_address address;
+	__u32 family;
+};
+
+struct abi_local_info {
+	__u32 flags;
+	__u32 iface; /* where ABI_LOCAL_ONE_IFACE: the only place of `iface` on which it is answered for */
+};
+
+enum abi_local_flags {
+	ABI_LOCAL_VIP = 1 << 0,
+	ABI_LOCAL_PROXY = 1 << 1,
+	ABI_LOCAL_HOST = 1 << 2,     /* also an address of the host: what matches nothing is the host's */
+	ABI_LOCAL_ANSWER = 1 << 3,   /* nobody else has it: ARP is answered */
+	ABI_LOCAL_ONE_IFACE = 1 << 4, /* on-link on one interface: answered there alone */
+};
+
+/* What the XDP program leaves in front of a frame that the clsact program is to send. Constant per direction of a
+ * connection, so that GRO can still merge. */
+struct abi_mark {
+	__u32 magic;
+	__u32 slot; /* or the place of `iface` to send an answer back to */
+	__u32 generation;
+	__u32 kind; /* enum abi_mark_kind */
+};
+
+enum { ABI_MARK_MAGIC = 0x70726f78 };
+enum abi_mark_kind { ABI_MARK_ORIGINAL = 0, ABI_MARK_REPLY = 1, ABI_MARK_ANSWER = 2 };
+
+/* ---- decisions, as explain reads them ---------------------------------------------------------------------------- */
+
+enum abi_verdict { ABI_VERDICT_PASS = 0, ABI_VERDICT_FORWARD, ABI_VERDICT_ANSWER, ABI_VERDICT_DROP };
+enum abi_answer { ABI_ANSWER_NONE = 0, ABI_ANSWER_ARP, ABI_ANSWER_ECHO, ABI_ANSWER_TCP_RST, ABI_ANSWER_ICMP };
+
+struct abi_decision {
+	__u32 verdict; /* enum abi_verdict */
+	__u32 reason;  /* enum abi_reason */
+	__u32 answer;  /* enum abi_answer */
+	__u32 known;   /* the packet belongs to a connection */
+	__u32 service;
+	__u32 endpoint;
+	__u32 proxy;
+	__u32 snat_reason; /* enum abi_snat_reason; 0: no Proxy IP */
+	__u16 proxy_port_be; /* 0: not known before the packet comes */
+	__u16 has_backend;
+	__u32 via_tc;
+	struct abi_hop hop;
+};
+
+ABI_ASSERT(sizeof(struct abi_hop) == 8);
+ABI_ASSERT(sizeof(struct abi_tuple) == 40);
+ABI_ASSERT(sizeof(struct abi_conn) == 8);
+ABI_ASSERT(sizeof(struct abi_conn_word) == 8);
+ABI_ASSERT(sizeof(struct abi_slot) == 128);
+ABI_ASSERT(offsetof(struct abi_slot, client_hop) == 64);
+ABI_ASSERT(sizeof(struct abi_vip) == 32);
+ABI_ASSERT(sizeof(struct abi_endpoint) == 64);
+ABI_ASSERT(sizeof(struct abi_proxy) == 24);
+ABI_ASSERT(sizeof(struct abi_ring) == 80);
+ABI_ASSERT(sizeof(struct abi_control) == 64);
+ABI_ASSERT(sizeof(struct abi_match) == 24);
+ABI_ASSERT(sizeof(struct abi_service) == 64);
+ABI_ASSERT(sizeof(struct abi_iface) == 64);
+
+#ifdef __cplusplus
+} // namespace proxip::abi
+#endif
+
+#endif
