@@ -9,7 +9,9 @@
 
 namespace proxip::api {
 
-// Errors: unreachable (no socket, nobody listens), denied (EACCES, or the agent says so), timeout, and whatever the agent answers.
-[[nodiscard]] Result<Answer> call(const std::filesystem::path& socket, const Request& request, std::chrono::milliseconds timeout);
+// Errors: unreachable (no socket, nobody listens), denied (EACCES, or the agent says so), timeout, and whatever the
+// agent answers.
+[[nodiscard]] Result<Answer> call(const std::filesystem::path& socket, const Request& request,
+                                  std::chrono::milliseconds timeout);
 
 } // namespace proxip::api

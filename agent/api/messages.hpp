@@ -1,7 +1,7 @@
 #pragma once
 
-// The control protocol, defined once: what lbctl may ask and what the agent answers. Server, client and the test's fake all
-// use these types. On the wire (framing.hpp) a request is {"request": NAME, "params": {...}} and an answer is
+// The control protocol, defined once: what lbctl may ask and what the agent answers. Server, client and the test's fake
+// all use these types. On the wire (framing.hpp) a request is {"request": NAME, "params": {...}} and an answer is
 // {"result": {...}} or {"error": {"code", "message", "path"}}.
 //
 // The JSON shapes of the answers are the contract that scripts rely on: keys may be added, never renamed or removed.
@@ -52,8 +52,8 @@ struct ConnCountRequest {
     ConnFilter filter;
 };
 struct ExplainRequest {
-    SocketAddress from; // port 0: the agent takes 40000
-    ServiceAddress to;  // a single port
+    SocketAddress from;                   // port 0: the agent takes 40000
+    ServiceAddress to;                    // a single port
     std::optional<std::string> interface; // none: the one that the route to `from` uses
 };
 struct DumpRequest {
@@ -62,13 +62,29 @@ struct DumpRequest {
 
 // ---- requests: changing ---------------------------------------------------------------------------------------------
 
-struct ServicePatch { // what is set is changed
+// Patches: what is set is changed, the rest stays. patch.hpp puts them on.
+struct CheckPatch {
+    std::optional<CheckType> type;
+    std::optional<std::uint16_t> port;
+    std::optional<Millis> interval;
+    std::optional<Millis> timeout;
+    std::optional<std::uint32_t> rise;
+    std::optional<std::uint32_t> fall;
+};
+struct IdlePatch {
+    std::optional<Millis> syn;
+    std::optional<Millis> established;
+    std::optional<Millis> closing;
+    std::optional<Millis> closed;
+    std::optional<Millis> udp;
+};
+struct ServicePatch {
     std::optional<Scheduler> scheduler;
     std::optional<Snat> snat;
     std::optional<std::string> pool;
     std::optional<OnFailure> on_failure;
-    std::optional<Check> check;
-    std::optional<IdleTimeouts> idle_timeout;
+    CheckPatch check;
+    IdlePatch idle_timeout;
 };
 struct ServiceAdd {
     Service service;
@@ -130,10 +146,10 @@ struct ApplyRequest {
     std::optional<std::uint64_t> if_generation;
 };
 
-using Request = std::variant<StatusRequest, VersionRequest, DropsRequest, StatsRequest, ServiceShow, BackendShow, PoolShow,
-                             ConnShow, ConnCountRequest, ExplainRequest, DumpRequest, ServiceAdd, ServiceSet, ServiceDel,
-                             BackendAdd, BackendSet, BackendDel, BackendAdmin, PoolAdd, PoolSet, PoolDel, ValidateRequest,
-                             DiffRequest, ApplyRequest>;
+using Request = std::variant<StatusRequest, VersionRequest, DropsRequest, StatsRequest, ServiceShow, BackendShow,
+                             PoolShow, ConnShow, ConnCountRequest, ExplainRequest, DumpRequest, ServiceAdd, ServiceSet,
+                             ServiceDel, BackendAdd, BackendSet, BackendDel, BackendAdmin, PoolAdd, PoolSet, PoolDel,
+                             ValidateRequest, DiffRequest, ApplyRequest>;
 
 // ---- answers --------------------------------------------------------------------------------------------------------
 
@@ -214,7 +230,7 @@ struct ConnView {
     std::string vip;
     std::optional<std::string> proxy;
     std::string backend;
-    std::string state; // "syn" | "established" | "closing" | "closed" | "udp"
+    std::string state;                      // "syn" | "established" | "closing" | "closed" | "udp"
     std::optional<std::string> snat_reason; // "always" | "hairpin" | "off-path" | "reply-tuple-taken"
     double age_seconds = 0;
     double idle_seconds = 0;
@@ -277,13 +293,14 @@ struct Dump {
 
 using Drops = std::map<std::string, std::uint64_t>; // every reason, also those at 0
 
-using Answer = std::variant<Version, Status, Drops, std::vector<StatsView>, std::vector<ServiceView>,
-                            std::vector<BackendView>, std::vector<PoolView>, std::vector<ConnView>, ConnCount, Explain, Dump,
-                            Plan>;
+using Answer =
+    std::variant<Version, Status, Drops, std::vector<StatsView>, std::vector<ServiceView>, std::vector<BackendView>,
+                 std::vector<PoolView>, std::vector<ConnView>, ConnCount, Explain, Dump, Plan>;
 
 // ---- JSON -----------------------------------------------------------------------------------------------------------
 
-// Strict on the way in: an unknown request, key or a wrong type is an error with its path.
+// Strict on the way in: an unknown request, an unknown or missing key or a wrong type is an error with its path. An
+// answer may hold keys that this version does not know: the contract lets keys be added.
 [[nodiscard]] nlohmann::json encode(const Request& request);
 [[nodiscard]] Result<Request> decode_request(const nlohmann::json& value);
 

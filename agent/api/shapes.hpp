@@ -1,0 +1,354 @@
+#pragma once
+
+// The keys of every message: the contract's names stand here and nowhere else. `describe` is called with a Writer or a
+// Reader (fields.hpp).
+
+#include <concepts>
+#include <type_traits>
+
+#include "api/messages.hpp"
+
+namespace proxip::api {
+
+template <typename T, typename Plain>
+concept Of = std::same_as<std::remove_const_t<T>, Plain>;
+
+// ---- requests -------------------------------------------------------------------------------------------------------
+
+template <typename T>
+concept Bare = Of<T, StatusRequest> || Of<T, VersionRequest> || Of<T, DropsRequest>;
+
+template <typename V, Bare T>
+void describe(V& /*v*/, T& /*it*/) {}
+
+template <typename V, Of<StatsRequest> T>
+void describe(V& v, T& it) {
+    v("service", it.service);
+}
+
+template <typename V, typename T>
+    requires Of<T, ServiceShow> || Of<T, PoolShow>
+void describe(V& v, T& it) {
+    v("name", it.name);
+}
+
+template <typename V, Of<BackendShow> T>
+void describe(V& v, T& it) {
+    v("service", it.service);
+    v("address", it.address);
+}
+
+template <typename V, Of<ConnFilter> T>
+void describe(V& v, T& it) {
+    v("service", it.service);
+    v("client", it.client);
+    v("backend", it.backend);
+}
+
+template <typename V, Of<ConnShow> T>
+void describe(V& v, T& it) {
+    describe(v, it.filter);
+    v.defaulted("limit", it.limit);
+}
+
+template <typename V, Of<ConnCountRequest> T>
+void describe(V& v, T& it) {
+    describe(v, it.filter);
+}
+
+template <typename V, Of<ExplainRequest> T>
+void describe(V& v, T& it) {
+    v("from", it.from);
+    v("to", it.to);
+    v("interface", it.interface);
+}
+
+template <typename V, Of<DumpRequest> T>
+void describe(V& v, T& it) {
+    v.defaulted("json", it.json);
+}
+
+template <typename V, Of<CheckPatch> T>
+void describe(V& v, T& it) {
+    v("type", it.type);
+    v("port", it.port);
+    v("interval", it.interval);
+    v("timeout", it.timeout);
+    v("rise", it.rise);
+    v("fall", it.fall);
+}
+
+template <typename V, Of<IdlePatch> T>
+void describe(V& v, T& it) {
+    v("syn", it.syn);
+    v("established", it.established);
+    v("closing", it.closing);
+    v("closed", it.closed);
+    v("udp", it.udp);
+}
+
+template <typename V, Of<ServicePatch> T>
+void describe(V& v, T& it) {
+    v("scheduler", it.scheduler);
+    v("snat", it.snat);
+    v("pool", it.pool);
+    v("on_failure", it.on_failure);
+    v.defaulted("check", it.check);
+    v.defaulted("idle_timeout", it.idle_timeout);
+}
+
+template <typename V, Of<BackendPatch> T>
+void describe(V& v, T& it) {
+    v("weight", it.weight);
+    v("backup", it.backup);
+}
+
+template <typename V, Of<ServiceAdd> T>
+void describe(V& v, T& it) {
+    v("service", it.service);
+}
+
+template <typename V, Of<ServiceSet> T>
+void describe(V& v, T& it) {
+    v("name", it.name);
+    v("set", it.patch);
+}
+
+template <typename V, typename T>
+    requires Of<T, ServiceDel> || Of<T, PoolDel>
+void describe(V& v, T& it) {
+    v("name", it.name);
+}
+
+template <typename V, Of<BackendAdd> T>
+void describe(V& v, T& it) {
+    v("service", it.service);
+    v("backends", it.backends);
+}
+
+template <typename V, Of<BackendSet> T>
+void describe(V& v, T& it) {
+    v("service", it.service);
+    v("addresses", it.addresses);
+    v("set", it.patch);
+}
+
+template <typename V, Of<BackendDel> T>
+void describe(V& v, T& it) {
+    v("service", it.service);
+    v("addresses", it.addresses);
+}
+
+template <typename V, Of<BackendAdmin> T>
+void describe(V& v, T& it) {
+    v("service", it.service);
+    v("addresses", it.addresses);
+    v("admin", it.admin);
+}
+
+template <typename V, Of<PoolAdd> T>
+void describe(V& v, T& it) {
+    v("pool", it.pool);
+}
+
+template <typename V, Of<PoolSet> T>
+void describe(V& v, T& it) {
+    v("name", it.name);
+    v.defaulted("add", it.add);
+    v.defaulted("remove", it.remove);
+    v("ports", it.ports);
+}
+
+template <typename V, Of<ConfigText> T>
+void describe(V& v, T& it) {
+    v("text", it.text);
+    v("source", it.source);
+}
+
+template <typename V, typename T>
+    requires Of<T, ValidateRequest> || Of<T, DiffRequest>
+void describe(V& v, T& it) {
+    describe(v, it.config);
+}
+
+template <typename V, Of<ApplyRequest> T>
+void describe(V& v, T& it) {
+    describe(v, it.config);
+    v.defaulted("dry_run", it.dry_run);
+    v("if_generation", it.if_generation);
+}
+
+// ---- answers --------------------------------------------------------------------------------------------------------
+
+template <typename V, Of<Version> T>
+void describe(V& v, T& it) {
+    v("version", it.version);
+    v("abi", it.abi);
+}
+
+template <typename V, Of<Status::Interface> T>
+void describe(V& v, T& it) {
+    v("name", it.name);
+    v("ifindex", it.ifindex);
+    v("xdp_mode", it.xdp_mode);
+}
+
+template <typename V, Of<decltype(Status::backends)> T>
+void describe(V& v, T& it) {
+    v("up", it.up);
+    v("down", it.down);
+}
+
+template <typename V, Of<Status> T>
+void describe(V& v, T& it) {
+    v("version", it.version);
+    v("ready", it.ready);
+    v("generation", it.generation);
+    v("drift", it.drift);
+    v("uptime_seconds", it.uptime_seconds);
+    v("connections", it.connections);
+    v("max_connections", it.max_connections);
+    v("interfaces", it.interfaces);
+    v("backends", it.backends);
+    v("warnings", it.warnings);
+}
+
+template <typename V, Of<BackendView> T>
+void describe(V& v, T& it) {
+    v("service", it.service);
+    v("address", it.address);
+    v("weight", it.weight);
+    v("state", it.state);
+    v("health", it.health);
+    v("admin", it.admin);
+    v("backup", it.backup);
+    v("connections", it.connections);
+    v("last_check", it.last_check);
+}
+
+template <typename V, Of<ServiceView> T>
+void describe(V& v, T& it) {
+    v("name", it.name);
+    v("address", it.address);
+    v("scheduler", it.scheduler);
+    v("snat", it.snat);
+    v("pool", it.pool);
+    v("connections", it.connections);
+    v("backends", it.backends);
+}
+
+template <typename V, Of<PoolView::Endpoint> T>
+void describe(V& v, T& it) {
+    v("address", it.address);
+    v("protocol", it.protocol);
+    v("in_use", it.in_use);
+    v("capacity", it.capacity);
+}
+
+template <typename V, Of<PoolView::ProxyAddress> T>
+void describe(V& v, T& it) {
+    v("address", it.address);
+    v("in_use", it.in_use);
+    v("endpoints", it.endpoints);
+}
+
+template <typename V, Of<PoolView> T>
+void describe(V& v, T& it) {
+    v("name", it.name);
+    v("ports", it.ports);
+    v("addresses", it.addresses);
+}
+
+template <typename V, Of<Directions> T>
+void describe(V& v, T& it) {
+    v("in", it.in);
+    v("out", it.out);
+}
+
+template <typename V, Of<ConnView> T>
+void describe(V& v, T& it) {
+    v("service", it.service);
+    v("protocol", it.protocol);
+    v("client", it.client);
+    v("vip", it.vip);
+    v("proxy", it.proxy);
+    v("backend", it.backend);
+    v("state", it.state);
+    v("snat_reason", it.snat_reason);
+    v("age_seconds", it.age_seconds);
+    v("idle_seconds", it.idle_seconds);
+    v("packets", it.packets);
+    v("bytes", it.bytes);
+}
+
+template <typename V, Of<ConnCount> T>
+void describe(V& v, T& it) {
+    v("connections", it.connections);
+    v("closed", it.closed);
+}
+
+template <typename V, Of<StatsView::Backend> T>
+void describe(V& v, T& it) {
+    v("address", it.address);
+    v("connections", it.connections);
+    v("connections_total", it.connections_total);
+    v("packets", it.packets);
+    v("bytes", it.bytes);
+}
+
+template <typename V, Of<StatsView> T>
+void describe(V& v, T& it) {
+    v("service", it.service);
+    v("connections", it.connections);
+    v("connections_total", it.connections_total);
+    v("packets", it.packets);
+    v("bytes", it.bytes);
+    v("backends", it.backends);
+}
+
+template <typename V, Of<Explain::NextHop> T>
+void describe(V& v, T& it) {
+    v("interface", it.interface);
+    v("mac", it.mac);
+    v("via", it.via);
+}
+
+template <typename V, Of<Explain> T>
+void describe(V& v, T& it) {
+    v("verdict", it.verdict);
+    v("reason", it.reason);
+    v("answer", it.answer);
+    v("service", it.service);
+    v("backend", it.backend);
+    v("proxy", it.proxy);
+    v("snat_reason", it.snat_reason);
+    v("next_hop", it.next_hop);
+}
+
+template <typename V, Of<Change> T>
+void describe(V& v, T& it) {
+    v("action", it.action);
+    v("path", it.path);
+    v("from", it.from);
+    v("to", it.to);
+    v("restart", it.restart);
+}
+
+template <typename V, Of<Plan> T>
+void describe(V& v, T& it) {
+    v("generation", it.generation);
+    v("applied", it.applied);
+    v("changes", it.changes);
+    v("port_memory", it.port_memory);
+    v("max_port_memory", it.max_port_memory);
+    v("endpoints", it.endpoints);
+    v("warnings", it.warnings);
+}
+
+template <typename V, Of<Dump> T>
+void describe(V& v, T& it) {
+    v("text", it.text);
+    v("generation", it.generation);
+}
+
+} // namespace proxip::api
