@@ -28,17 +28,17 @@ class ControlServer {
     using Handler = std::function<Result<api::Answer>(const api::Request&, const Peer&)>;
 
     struct Limits {
-        std::size_t clients = 512; // above: the one that is idle for longest is closed to make room
+        std::size_t clients = 512;          // above: the one that is idle for longest is closed to make room
+        std::size_t held_bytes = 64U << 20; // of all large requests that have not arrived whole; above: refused
         std::size_t request_bytes = 16U << 20;
-        std::chrono::seconds idle{30};    // between two requests, and for one request to arrive whole
+        std::chrono::seconds idle{30};      // between two requests, and for one request to arrive whole
         std::chrono::seconds answering{30}; // for a client to take its answer
     };
 
-    // A stale socket (nobody listens) is replaced; one that answers is refused. Junk closes only the client that sent it,
-    // after an error answer where its framing allows one. The socket is removed when the server ends.
-    [[nodiscard]] static Result<std::unique_ptr<ControlServer>> listen(boost::asio::io_context& loop,
-                                                                       const std::filesystem::path& path, Handler handler,
-                                                                       Limits limits);
+    // A stale socket (nobody listens) is replaced; one that answers is refused. Junk closes only the client that sent
+    // it, after an error answer where its framing allows one. The socket is removed when the server ends.
+    [[nodiscard]] static Result<std::unique_ptr<ControlServer>>
+    listen(boost::asio::io_context& loop, const std::filesystem::path& path, Handler handler, Limits limits);
     virtual ~ControlServer() = default;
 };
 

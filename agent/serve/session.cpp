@@ -1,0 +1,148 @@
+#include "serve/session.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+
+#include <fmt/format.h>
+
+#include "api/wire.hpp"
+
+namespace proxip::serve {
+namespace {
+
+namespace asio = boost::asio;
+constexpr auto awaited = asio::as_tuple(asio::use_awaitable);
+
+// Memory follows what has come, not what was announced. What fits into one chunk is always taken, so that clients with
+// large unfinished requests cannot shut out the small ones.
+constexpr std::size_t chunk = 64U << 10;
+
+} // namespace
+
+class Session::Hold {
+  public:
+    explicit Hold(Desk& desk) : desk_(desk) {}
+    ~Hold() { desk_.held -= bytes_; }
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
+
+    [[nodiscard]] bool grow(std::size_t bytes) {
+        if (desk_.held + bytes > desk_.limits.held_bytes) {
+            return false;
+        }
+        desk_.held += bytes;
+        bytes_ += bytes;
+        return true;
+    }
+
+  private:
+    Desk& desk_;
+    std::size_t bytes_ = 0;
+};
+
+Session::Session(Socket socket, Peer peer, std::shared_ptr<Desk> desk)
+    : socket_(std::move(socket)), deadline_(socket_.get_executor()), peer_(peer), desk_(std::move(desk)) {}
+
+asio::awaitable<void> Session::run(std::shared_ptr<Session> session) {
+    while (co_await session->converse()) {
+    }
+    session->close();
+}
+
+void Session::close() {
+    boost::system::error_code ignored;
+    deadline_.cancel();
+    socket_.close(ignored);
+}
+
+void Session::close_in(std::chrono::seconds limit) {
+    deadline_.expires_after(limit);
+    deadline_.async_wait([weak = weak_from_this()](boost::system::error_code error) {
+        if (const auto session = weak.lock(); session && !error) {
+            session->close();
+        }
+    });
+}
+
+asio::awaitable<bool> Session::converse() {
+    if (!co_await read_header()) {
+        co_return false;
+    }
+    const auto length = api::parse_header(header_, desk_->limits.request_bytes);
+    if (!length) {
+        // Where the next message would start is unknown: this is the last thing to be said.
+        co_await write(api::answer_body(std::unexpected(length.error())));
+        co_return false;
+    }
+    Hold hold(*desk_);
+    const auto body = co_await read_body(*length, hold);
+    if (!desk_->open || !socket_.is_open()) {
+        co_return false;
+    }
+    if (!body) {
+        co_await write(api::answer_body(std::unexpected(body.error())));
+        co_return false;
+    }
+    quiet_since_ = Clock::now();
+    const auto request = api::parse_request(*body);
+    co_return co_await write(request ? answer(*request) : api::answer_body(std::unexpected(request.error())));
+}
+
+asio::awaitable<bool> Session::read_header() {
+    close_in(desk_->limits.idle);
+    const auto [error, got] = co_await asio::async_read(socket_, asio::buffer(header_), awaited);
+    co_return !error && desk_->open;
+}
+
+asio::awaitable<Result<std::string>> Session::read_body(std::size_t length, Hold& hold) {
+    close_in(desk_->limits.idle);
+    std::string body;
+    while (body.size() < length) {
+        const auto start = body.size();
+        const auto more = std::min(length - start, chunk);
+        if (start > 0 && !hold.grow(more)) {
+            co_return fail(
+                ErrorCode::refused,
+                fmt::format("the agent already holds {} bytes of unfinished requests: try again", desk_->held));
+        }
+        body.resize(start + more);
+        const auto [error, got] = co_await asio::async_read(socket_, asio::buffer(body.data() + start, more), awaited);
+        if (error) {
+            close();
+            co_return fail(ErrorCode::failed, error.message());
+        }
+    }
+    co_return body;
+}
+
+std::string Session::answer(const api::Request& request) const {
+    try {
+        return api::answer_body(desk_->handler(request, peer_));
+    } catch (const std::exception& error) {
+        return api::answer_body(fail(ErrorCode::failed, fmt::format("the agent failed inside: {}", error.what())));
+    }
+}
+
+asio::awaitable<bool> Session::write(std::string body) {
+    if (body.size() > api::max_answer_bytes) {
+        body = api::answer_body(
+            fail(ErrorCode::failed, fmt::format("an answer of {} bytes is larger than {}: ask for less", body.size(),
+                                                api::max_answer_bytes)));
+    }
+    answering_ = true;
+    close_in(desk_->limits.answering);
+    const auto header = api::frame_header(body.size());
+    const std::array<asio::const_buffer, 2> frame{asio::buffer(header), asio::buffer(body)};
+    const auto [error, sent] = co_await asio::async_write(socket_, frame, awaited);
+    answering_ = false;
+    co_return !error && desk_->open;
+}
+
+} // namespace proxip::serve
