@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# What is run on Debian's 6.1 kernel, inside the guest: the packet tests, the two-CPU race, and real traffic in each mode.
+cd /proxip || exit 1
+export PROXIP_BIN=/proxip/build/release/bin
+failures=0
+run() { # NAME COMMAND…
+    local name=$1 start=$SECONDS status=0
+    shift
+    "$@" >/tmp/log 2>&1 || status=$?
+    if ((status == 0)); then
+        echo "guest: PASS $name ($((SECONDS - start)) s)"
+    else
+        echo "guest: FAIL $name ($((SECONDS - start)) s, exit $status)"
+        tail -n 60 /tmp/log
+        failures=$((failures + 1))
+    fi
+}
+
+run packet "$PROXIP_BIN/proxip_packet_tests"
+[[ -x $PROXIP_BIN/proxip_race_test ]] && run race "$PROXIP_BIN/proxip_race_test"
+run main-native bash tests/network/main.sh native
+run main-generic bash tests/network/main.sh generic
+run ports bash tests/network/ports.sh
+exit "$((failures > 0))"
