@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
@@ -49,23 +50,28 @@ struct Neighbour {
     bool valid = false; // NUD_REACHABLE, STALE, DELAY, PROBE, PERMANENT or NOARP: the MAC can be used
 };
 
-// Queries; each is one request over a socket of its own, in the network namespace of the caller.
+// Queries, each one request and its answer. They see the network namespace in which open() was called.
 class Netlink {
   public:
     [[nodiscard]] static Result<std::unique_ptr<Netlink>> open();
     virtual ~Netlink() = default;
 
     [[nodiscard]] virtual Result<std::vector<Link>> links() = 0;
+    [[nodiscard]] virtual Result<std::optional<Link>> link(std::string_view name) = 0; // none: there is no such link
     [[nodiscard]] virtual Result<std::vector<Connected>> connected() = 0;
     [[nodiscard]] virtual Result<std::vector<Address>> addresses() = 0; // of the host, every interface
-    [[nodiscard]] virtual Result<Route> route(const Address& destination) = 0; // RTM_GETROUTE
+    // The kernel's own choice (RTM_GETROUTE), policy rules included. An error when there is none, when it is not to be
+    // reached
+    // ("no route to host"), and when the destination is an address of this host.
+    [[nodiscard]] virtual Result<Route> route(const Address& destination) = 0;
     [[nodiscard]] virtual Result<std::optional<Neighbour>> neighbour(std::uint32_t link, const Address& address) = 0;
-    // Makes the kernel resolve it now, or confirm what it knows (RTM_NEWNEIGH with NTF_USE). The answer comes as an event.
+    // Makes the kernel resolve it now, or confirm what it knows (RTM_NEWNEIGH with NTF_USE). The answer comes as an
+    // event. A permanent entry is left as it is.
     [[nodiscard]] virtual Result<void> resolve(std::uint32_t link, const Address& address) = 0;
 };
 
-// Calls `changed` on the loop after links, addresses, routes or neighbours changed: once per burst, at most every `settle`.
-// An overrun of the socket counts as a change of everything.
+// Calls `changed` on the loop after links, addresses, routes or neighbours changed: once per burst, at most every
+// `settle`. An overrun of the socket counts as a change of everything.
 class Monitor {
   public:
     struct What {

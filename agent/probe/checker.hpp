@@ -1,7 +1,7 @@
 #pragma once
 
-// Health checks as coroutines on the agent's loop. Results are facts ("connected in 0.3 ms"); whether they take a backend up
-// or down is policy's (policy/health.hpp).
+// Health checks as coroutines on the agent's loop. Results are facts ("connected in 0.3 ms"); whether they take a
+// backend up or down is policy's (policy/health.hpp).
 
 #include <functional>
 #include <memory>
@@ -26,6 +26,7 @@ struct Target {
 struct Outcome {
     bool success = false;
     std::string detail; // "connected in 0.3 ms", "connection refused", "timed out after 1s"
+    bool made = true;   // false: this host could not ask (no descriptor, no port); it says nothing of the backend
 };
 
 class Checker {
@@ -36,8 +37,9 @@ class Checker {
     virtual ~Checker() = default;
 
     // The whole set. A target that stays the same keeps its rhythm; a new one is checked at once, spread over at most a
-    // tenth of its interval; a check under way whose target went is cancelled and not reported. Interval counts from start
-    // to start, with 5 % jitter; never two checks of one target at a time.
+    // tenth of its interval; a check under way whose target went is cancelled and not reported. Interval counts from
+    // start to start, less a jitter of up to 5 % (never more, so that a death is noticed in time); never two checks of
+    // one target at a time.
     virtual void watch(std::vector<Target> targets) = 0;
 };
 

@@ -4,13 +4,15 @@
 //
 // The kernel holds the truth of what runs; this holds what the kernel cannot: names, the file that was applied, the
 // operator's overlay. A change is written in two steps around the kernel's: prepare() puts the next state on disk,
-// the data plane moves, commit() makes it the state. After a crash in between, the kernel's generation tells which is right.
+// the data plane moves, commit() makes it the state. After a crash in between, the kernel's generation tells which is
+// right.
 
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/config.hpp"
