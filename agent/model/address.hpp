@@ -36,7 +36,8 @@ struct Prefix {
     int length = 0;
 
     auto operator<=>(const Prefix&) const = default;
-    [[nodiscard]] static Result<Prefix> parse(std::string_view text); // "A/len" or a lone address; host bits must be zero
+    [[nodiscard]] static Result<Prefix>
+    parse(std::string_view text); // "A/len" or a lone address; host bits must be zero
     [[nodiscard]] std::string text() const;
     [[nodiscard]] bool contains(const Address& address) const;
 };
@@ -48,7 +49,7 @@ struct AddressRange {
 
     auto operator<=>(const AddressRange&) const = default;
     [[nodiscard]] static Result<AddressRange> parse(std::string_view text);
-    [[nodiscard]] std::string text() const; // the shortest of the three forms
+    [[nodiscard]] std::string text() const;   // the shortest of the three forms
     [[nodiscard]] std::uint64_t size() const; // saturates at 2^64-1
     [[nodiscard]] bool overlaps(const AddressRange& other) const;
     [[nodiscard]] bool contains(const Address& address) const;

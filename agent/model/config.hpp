@@ -16,9 +16,9 @@ namespace proxip {
 
 using Millis = std::chrono::milliseconds;
 
-enum class XdpMode { automatic, native, generic };       // "auto", "native", "generic"
+enum class XdpMode { automatic, native, generic };         // "auto", "native", "generic"
 enum class Scheduler { maglev, round_robin, source_hash }; // "maglev", "round-robin", "source-hash"
-enum class Snat { always, automatic, never };            // "always", "auto", "never"
+enum class Snat { always, automatic, never };              // "always", "auto", "never"
 enum class OnFailure { reset, drop };
 enum class CheckType { none, tcp };
 enum class Admin { enabled, drain, disabled }; // an operator's overlay on a backend; survives an apply and a restart
@@ -80,7 +80,8 @@ struct Backend {
     SocketAddress address;
     std::uint32_t weight = 1; // 0..limits::max_weight; 0: no new connections
     bool backup = false;
-    std::optional<bool> enabled; // none: the file does not say, so an operator's overlay stays (contract, "File and hand")
+    std::optional<bool>
+        enabled; // none: the file does not say, so an operator's overlay stays (contract, "File and hand")
 
     bool operator==(const Backend&) const = default;
 };
@@ -117,14 +118,23 @@ inline constexpr std::uint32_t max_weight = 256;
 inline constexpr std::uint32_t min_connections = 64;
 inline constexpr std::uint32_t max_connections = 64U << 20;
 inline constexpr std::size_t max_config_bytes = 16U << 20;
+inline constexpr std::size_t max_pools = 1024;
+inline constexpr std::size_t max_proxy_addresses = 16384; // in all pools together
+inline constexpr std::size_t max_services = 8192;
+inline constexpr std::size_t max_backends = 32768; // in all services together
+inline constexpr std::size_t max_backends_per_service = 1024;
+inline constexpr std::size_t max_port_segments = 8;   // pieces that exclude_ports leaves of a pool's ports
+inline constexpr std::size_t max_interface_name = 15; // IFNAMSIZ less its zero
 inline constexpr Millis min_interval{100};
+inline constexpr Millis min_check_timeout{10};
+inline constexpr Millis min_idle_timeout{100};
 inline constexpr Millis max_timeout{30LL * 24 * 3600 * 1000};
 inline constexpr std::uint32_t max_rise_fall = 100;
 } // namespace limits
 
-// Everything that must hold between parts: unique names and addresses, no overlap (two services on one address, a VIP that
-// is a Proxy IP, one Proxy IP in two pools), pools that exist when snat needs them, one family per service, limits.
-// The error's path names the place: "service[web].backend[10.0.0.1:80].weight".
+// Everything that must hold between parts: unique names and addresses, no overlap (two services on one address, a VIP
+// that is a Proxy IP, one Proxy IP in two pools), pools that exist when snat needs them, one family per service,
+// limits. The error's path names the place: "service[web].backend[10.0.0.1:80].weight".
 [[nodiscard]] Result<void> validate(const Config& config);
 
 // What is not wrong, but probably not meant: a backend that is a VIP, a service without backends or with all weights 0.

@@ -11,15 +11,15 @@ namespace proxip {
 
 // Stable names, printed as `code` in JSON errors; the exit codes of lbctl follow from them (exit_code).
 enum class ErrorCode {
-    invalid,              // the input is wrong
-    refused,              // the input is right, but cannot be done now
-    failed,               // the system said no
-    usage,                // the command line is wrong
-    unreachable,          // no agent answers
-    denied,               // the caller may not
-    not_found,            // what is named does not exist
-    generation_mismatch,  // not that generation
-    timeout,              // waited in vain
+    invalid,             // the input is wrong
+    refused,             // the input is right, but cannot be done now
+    failed,              // the system said no
+    usage,               // the command line is wrong
+    unreachable,         // no agent answers
+    denied,              // the caller may not
+    not_found,           // what is named does not exist
+    generation_mismatch, // not that generation
+    timeout,             // waited in vain
 };
 
 struct [[nodiscard]] Error {
