@@ -4,11 +4,14 @@
 
 #include <fmt/format.h>
 
+#include "bpf/abi/limits.h"
 #include "bpf/abi/types.h"
 #include "model/validate.hpp"
 
 namespace proxip::validation {
 
+static_assert(limits::max_proxy_addresses <= ABI_MAX_PROXIES);
+static_assert(limits::max_pool_addresses <= ABI_MAX_POOL_ADDRESSES);
 static_assert(limits::max_port_segments == abi::ABI_RING_SEGMENTS, "a ring holds so many pieces of its port range");
 
 ProxyAddresses::ProxyAddresses(const std::vector<ProxyPool>& pools) {
@@ -59,6 +62,7 @@ Fault check_range(const Place& place, const AddressRange& range) {
 // Sizes come before anything that walks the addresses: a range may name 2^32 of them.
 Fault check_addresses(const Place& pool_place, const ProxyPool& pool, std::uint64_t& total) {
     const Place place = pool_place.key("addresses");
+    std::uint64_t of_pool = 0;
     if (pool.addresses.empty()) {
         return place.fault("found no address, expected at least one");
     }
@@ -67,6 +71,11 @@ Fault check_addresses(const Place& pool_place, const ProxyPool& pool, std::uint6
         if (auto fault = check_range(place.index(i), range)) {
             return fault;
         }
+        if (range.size() > limits::max_pool_addresses - of_pool) {
+            return place.index(i).unfit(range.text(),
+                                        fmt::format("at most {} addresses in a pool", limits::max_pool_addresses));
+        }
+        of_pool += range.size();
         if (range.size() > limits::max_proxy_addresses - total) {
             return place.index(i).unfit(
                 range.text(), fmt::format("at most {} addresses in all pools together", limits::max_proxy_addresses));

@@ -5,10 +5,16 @@
 
 #include <fmt/format.h>
 
+#include "bpf/abi/limits.h"
 #include "model/codec.hpp"
 #include "model/validate.hpp"
 
 namespace proxip::validation {
+
+static_assert(limits::max_services <= ABI_MAX_SERVICES);
+static_assert(limits::max_backends <= ABI_MAX_BACKENDS && limits::max_backends <= ABI_MAX_ENDPOINTS);
+static_assert(limits::max_service_ports * 2 <= ABI_MAX_MATCHES, "the table holds the old and the new configuration");
+static_assert(limits::max_sources <= ABI_MAX_SOURCES);
 
 namespace {
 
@@ -208,6 +214,44 @@ Fault check_totals(const std::vector<Service>& services) {
     return std::nullopt;
 }
 
+std::size_t sources_of(const Service& service, const Names& names) {
+    const auto pool = names.pools.find(service.pool);
+    if (service.snat == Snat::never || pool == names.pools.end()) {
+        return 0;
+    }
+    std::uint64_t addresses = 0;
+    for (const AddressRange& range : pool->second->addresses) {
+        addresses += range.size();
+    }
+    return service.backends.size() * addresses;
+}
+
+// What the data plane's tables hold of all services together.
+Fault check_table_space(const std::vector<Service>& services, const Names& names) {
+    std::size_t ports = 0;
+    std::size_t sources = 0;
+    for (std::size_t i = 0; i < services.size(); ++i) {
+        const PortRange& range = services[i].address.ports;
+        ports += range.last - range.first + 1U;
+        sources += sources_of(services[i], names);
+        if (ports > limits::max_service_ports) {
+            return place_of(services[i], i)
+                .key("address")
+                .fault(fmt::format(
+                    "makes more than {} ports of services in all, expected at most so many, or * for every port",
+                    limits::max_service_ports));
+        }
+        if (sources > limits::max_sources) {
+            return place_of(services[i], i)
+                .key("pool")
+                .fault(
+                    fmt::format("makes more than {} pairs of a backend and a Proxy IP in all, expected at most so many",
+                                limits::max_sources));
+        }
+    }
+    return std::nullopt;
+}
+
 } // namespace
 
 Fault check_services(const Config& config, const ProxyAddresses& proxies) {
@@ -228,7 +272,8 @@ Fault check_services(const Config& config, const ProxyAddresses& proxies) {
             return place_of(service, i).key("name").unfit(service.name, "a name that no other service has");
         }
     }
-    return check_overlaps(config.services);
+    return first_of([&] { return check_overlaps(config.services); },
+                    [&] { return check_table_space(config.services, names); });
 }
 
 } // namespace proxip::validation

@@ -13,11 +13,11 @@ class Hysteresis {
   public:
     Hysteresis(std::uint32_t rise, std::uint32_t fall) : rise_(rise), fall_(fall) {}
 
-    // The new state when this result changes it. The first result decides alone (unknown -> up or down); after that, `fall`
-    // failures in a row take it down and `rise` successes in a row bring it up.
+    // The new state when this result changes it. The first result decides alone (unknown -> up or down); after that,
+    // `fall` failures in a row take it down and `rise` successes in a row bring it up.
     [[nodiscard]] std::optional<Health> observe(bool success);
     [[nodiscard]] Health state() const { return state_; }
-    void adopt(Health known); // what an earlier agent knew
+    void adopt(Health known);                            // what an earlier agent knew
     void retune(std::uint32_t rise, std::uint32_t fall); // keeps the state
 
   private:
