@@ -205,10 +205,9 @@ struct abi_ring {
 #else
 	struct bpf_spin_lock lock;
 #endif
-	__u32 head; /* both count up and wrap at 2^32; place = base + value % count, count <= 65536 divides the used range */
-	__u32 tail;
-	__u32 fresh;
-	__u32 in_use; /* ports held by connections that are not closed */
+	__u32 head; /* place of the next port to hand out, 0 .. count-1 */
+	__u32 queued; /* ports in the FIFO */
+	__u32 fresh; /* ports handed out for the first time: in use are fresh - queued */
 	/* fixed */
 	__u32 count;
 	__u32 seed;
@@ -220,7 +219,6 @@ struct abi_ring {
 	__u8 used;
 	__u8 segments;
 	struct abi_port_segment segment[ABI_RING_SEGMENTS];
-	__u32 pad0;
 };
 
 struct abi_slab {
@@ -235,15 +233,23 @@ struct abi_source {
 
 /* ---- configuration: two halves, chosen by the epoch -------------------------------------------------------------- */
 
-struct abi_control {
+struct abi_control { /* written by the agent */
 	__u64 abi_version;
 	__u64 epoch;      /* its lowest bit is the half that is in force */
 	__u64 generation; /* of the configuration that made this epoch */
-	__u64 live_opened;
-	__u64 live_closed;
 	__u64 hash_seed;
-	__u64 clock_hand; /* where the search for a slot goes on when the table is full */
+	__u64 max_connections; /* what `slot` and `conn` were made for */
+	__u64 pad0[3];
+};
+
+struct abi_ledger { /* written by the data plane, with atomics */
+	__u64 opened;
+	__u64 closed;       /* opened - closed: live connections */
+	__u64 fresh_slots;  /* slots below it were in use at least once */
+	__u64 reclaim_hand; /* where the search for a slot goes on when the table is full */
 	__u64 sweep_hand;
+	__u64 swept_at; /* ticks of the last sweep: a data plane without a heartbeat is noticed */
+	__u64 pad0[2];
 };
 
 struct abi_match { /* `match`: a VIP and a port -> service */
@@ -347,15 +353,18 @@ enum abi_answer { ABI_ANSWER_NONE = 0, ABI_ANSWER_ARP, ABI_ANSWER_ECHO, ABI_ANSW
 
 struct abi_decision {
 	__u32 verdict; /* enum abi_verdict */
-	__u32 reason;  /* enum abi_reason */
+	__u32 reason;  /* enum abi_reason, with ABI_VERDICT_DROP */
 	__u32 answer;  /* enum abi_answer */
-	__u32 known;   /* the packet belongs to a connection */
+	__u8 known;        /* the packet belongs to a connection */
+	__u8 has_service;  /* `service` is set; likewise below */
+	__u8 has_backend;
+	__u8 has_proxy;
 	__u32 service;
 	__u32 endpoint;
 	__u32 proxy;
-	__u32 snat_reason; /* enum abi_snat_reason; 0: no Proxy IP */
+	__u32 snat_reason; /* enum abi_snat_reason */
 	__u16 proxy_port_be; /* 0: not known before the packet comes */
-	__u16 has_backend;
+	__u16 direction;     /* enum abi_direction */
 	__u32 via_tc;
 	struct abi_hop hop;
 };
@@ -369,8 +378,9 @@ ABI_ASSERT(offsetof(struct abi_slot, client_hop) == 64);
 ABI_ASSERT(sizeof(struct abi_vip) == 32);
 ABI_ASSERT(sizeof(struct abi_endpoint) == 64);
 ABI_ASSERT(sizeof(struct abi_proxy) == 24);
-ABI_ASSERT(sizeof(struct abi_ring) == 80);
+ABI_ASSERT(sizeof(struct abi_ring) == 72);
 ABI_ASSERT(sizeof(struct abi_control) == 64);
+ABI_ASSERT(sizeof(struct abi_ledger) == 64);
 ABI_ASSERT(sizeof(struct abi_match) == 24);
 ABI_ASSERT(sizeof(struct abi_service) == 64);
 ABI_ASSERT(sizeof(struct abi_iface) == 64);

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef PROXIP_ACCOUNT_H
+#define PROXIP_ACCOUNT_H
+
+/* What is counted, and the time it is counted at. Counters are per CPU, those of a connection belong to one direction and so
+ * in practice to one CPU: no packet of an established connection writes what another CPU writes as well. */
+
+#include "config.h"
+#include "maps.h"
+
+static __always_inline __u32 now_ticks(void)
+{
+	return bpf_ktime_get_coarse_ns() >> ABI_TICK_SHIFT;
+}
+
+static __always_inline void count(enum abi_reason reason)
+{
+	__u32 key = reason;
+	__u64 *counter = bpf_map_lookup_elem(&counters, &key);
+
+	if (counter && !dry_run)
+		*counter += 1;
+}
+
+static __always_inline void count_bytes(struct abi_counter *counter, __u32 bytes)
+{
+	counter->packets += 1;
+	counter->bytes += bytes;
+}
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef PROXIP_CHECKSUM_H
+#define PROXIP_CHECKSUM_H
+
+/* Internet checksums (RFC 1071, incremental: RFC 1624 equation 3). Sums are 64-bit accumulators of 16- and 32-bit words as
+ * they stand in memory; folding makes them one. */
+
+#include <linux/bpf.h>
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "abi/types.h"
+#include "config.h"
+
+static __always_inline __u16 csum_fold(__u64 sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return sum;
+}
+
+static __always_inline __u64 csum_address(const struct abi_address *a)
+{
+	return (__u64)a->word[0] + a->word[1] + a->word[2] + a->word[3];
+}
+
+/* What must be added to a checksum when `was` becomes `is`. */
+static __always_inline __u64 csum_change(__u64 was, __u64 is)
+{
+	return (__u16)~csum_fold(was) + is;
+}
+
+static __always_inline __u16 csum_apply(__u16 checksum, __u64 change)
+{
+	return ~csum_fold((__u16)~checksum + change);
+}
+
+static __always_inline __u64 csum_pseudo(const struct abi_tuple *t, __u32 l4_bytes)
+{
+	return csum_address(&t->source) + csum_address(&t->destination) + bpf_htons(t->protocol) + bpf_htons(l4_bytes);
+}
+
+/* By constant steps that the verifier can follow: at most 512 bytes at once, which is what bpf_csum_diff() takes on 6.1. */
+#define CSUM_STEP(size)                                                    \
+	if (left >= (size)) {                                              \
+		if (at + (size) > end)                                     \
+			return -1;                                         \
+		sum = (__u32)bpf_csum_diff(NULL, 0, at, (size), sum);      \
+		at += (size);                                              \
+		left -= (size);                                            \
+	}
+
+#define CSUM_BLOCKS 18 /* 9,216 bytes */
+
+/* Verified on its own. The folded sum of `left` bytes from `offset` of the frame on, or -1. */
+__noinline int csum_frame(struct xdp_md *ctx, __u32 offset, __u32 left)
+{
+	void *end = (void *)(long)ctx->data_end;
+	void *at = (void *)(long)ctx->data + (offset & 0x7f);
+	__u32 sum = 0;
+	__u64 tail = 0;
+
+	for (int i = 0; i < CSUM_BLOCKS && left >= 512; i++)
+		CSUM_STEP(512)
+	if (left >= 512)
+		return -1;
+	CSUM_STEP(256)
+	CSUM_STEP(128)
+	CSUM_STEP(64)
+	CSUM_STEP(32)
+	CSUM_STEP(16)
+	CSUM_STEP(8)
+	CSUM_STEP(4)
+	if (left >= 2) {
+		if (at + 2 > end)
+			return -1;
+		tail = *(__u16 *)at;
+		at += 2;
+		left -= 2;
+	}
+	if (left) {
+		if (at + 1 > end)
+			return -1;
+		tail += bpf_htons(*(__u8 *)at << 8);
+	}
+	return csum_fold((__u64)sum + tail);
+}
+
+#endif

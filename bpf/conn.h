@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef PROXIP_CONN_H
+#define PROXIP_CONN_H
+
+/* A connection: found, followed, and removed. Both halves or neither: whoever moves the slot's word by compare-and-swap owns
+ * what follows from it (the port's return, the deletion of both keys), and nobody else does.
+ *
+ *   FREE -> OPENING -> SYN, UDP        open.h
+ *   live -> CLOSED|IN_RING             conn_move(): the port is in the ring again, the mapping stays
+ *   live, CLOSED -> DYING -> FREE      conn_remove(): idle, taken over, or gave way
+ */
+
+#include "abi/tcp.h"
+#include "ports.h"
+#include "packet.h"
+
+union conn_word {
+	struct abi_conn_word state;
+	__u64 word;
+};
+
+struct found {
+	struct abi_slot *slot;
+	__u32 slot_id;
+	__u32 direction; /* enum abi_direction */
+	union {          /* as it was read */
+		struct abi_conn_word state;
+		__u64 word;
+	};
+	/* the other end's addresses, in the slot's own tables */
+	struct abi_vip *vip;
+	struct abi_endpoint *endpoint;
+	struct abi_proxy *proxy; /* NULL where the client's address is kept */
+};
+
+static __always_inline struct abi_ledger *the_ledger(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&ledger, &zero);
+}
+
+static __always_inline bool swap_word(struct abi_slot *s, __u64 was, __u64 is)
+{
+	return __sync_val_compare_and_swap(&s->word, was, is) == was;
+}
+
+/* 6.1 may answer a hash update with a spurious EBUSY. */
+static __always_inline void conn_delete(const struct abi_tuple *key)
+{
+	for (int try = 0; try < 4; try++) {
+		int err = bpf_map_delete_elem(&conn, key);
+
+		if (err != -16 /* EBUSY */)
+			return;
+	}
+}
+
+static __always_inline void slot_release(__u32 slot_id)
+{
+	bpf_map_push_elem(&free_slots, &slot_id, 0);
+}
+
+/* What both keys are made of. False: an id of the slot is out of its table, which the agent never writes. */
+static __always_inline bool conn_parties(struct found *f)
+{
+	struct abi_slot *s = f->slot;
+
+	f->vip = bpf_map_lookup_elem(&vip, &s->service);
+	f->endpoint = bpf_map_lookup_elem(&endpoint, &s->endpoint);
+	f->proxy = NULL;
+	if (f->state.flags & ABI_CONN_SNAT) {
+		f->proxy = bpf_map_lookup_elem(&proxy, &s->proxy);
+		if (!f->proxy)
+			return false;
+	}
+	return f->vip && f->endpoint;
+}
+
+static __always_inline void original_key(const struct found *f, struct abi_tuple *key)
+{
+	*key = (struct abi_tuple){
+		.source = f->slot->client,
+		.destination = f->vip->address,
+		.source_port_be = f->slot->client_port_be,
+		.destination_port_be = f->slot->vip_port_be,
+		.protocol = f->slot->protocol,
+		.family = f->slot->family,
+	};
+}
+
+static __always_inline void reply_key(const struct found *f, struct abi_tuple *key)
+{
+	*key = (struct abi_tuple){
+		.source = f->endpoint->address,
+		.source_port_be = f->slot->backend_port_be,
+		.destination_port_be = f->slot->proxy_port_be,
+		.protocol = f->slot->protocol,
+		.family = f->slot->family,
+	};
+	key->destination = f->proxy ? f->proxy->address : f->slot->client;
+}
+
+/* Preallocated hash elements are reused at once: between the look-up and the reading of its value, the element may have
+ * become another connection's. Therefore the slot's own tuple is compared with the packet. */
+static __always_inline bool is_original_of(const struct found *f, const struct abi_tuple *t)
+{
+	const struct abi_slot *s = f->slot;
+
+	return same_address(&s->client, &t->source) && s->client_port_be == t->source_port_be &&
+	       s->vip_port_be == t->destination_port_be && same_address(&f->vip->address, &t->destination);
+}
+
+static __always_inline bool is_reply_of(const struct found *f, const struct abi_tuple *t)
+{
+	const struct abi_slot *s = f->slot;
+	const struct abi_address *to = f->proxy ? &f->proxy->address : &s->client;
+
+	return s->proxy_port_be == t->destination_port_be && s->backend_port_be == t->source_port_be &&
+	       same_address(&f->endpoint->address, &t->source) && same_address(to, &t->destination);
+}
+
+static __always_inline bool conn_find(const struct abi_tuple *tuple, struct found *f)
+{
+	struct abi_conn *entry = bpf_map_lookup_elem(&conn, tuple);
+
+	if (!entry)
+		return false;
+	f->slot_id = entry->slot;
+	f->direction = entry->direction;
+	f->slot = bpf_map_lookup_elem(&slot, &f->slot_id);
+	if (!f->slot)
+		return false;
+	f->word = READ_ONCE(f->slot->word);
+	if (!abi_is_live(f->state.state) && f->state.state != ABI_CLOSED)
+		return false;
+	if (!conn_parties(f) || f->slot->protocol != tuple->protocol)
+		return false;
+	return f->direction == ABI_ORIGINAL ? is_original_of(f, tuple) : is_reply_of(f, tuple);
+}
+
+/* Is what was copied out of the slot still the connection that was found? */
+static __always_inline bool conn_unchanged(const struct found *f)
+{
+	barrier();
+	return READ_ONCE(f->slot->state.generation) == f->state.generation;
+}
+
+static __always_inline void live_add(__u32 binding_id, bool closed, __s64 n)
+{
+	struct abi_binding_live *live = bpf_map_lookup_elem(&binding_live, &binding_id);
+	struct abi_ledger *l = the_ledger();
+
+	if (live)
+		__sync_fetch_and_add(closed ? &live->closed : &live->opened, n);
+	if (l)
+		__sync_fetch_and_add(closed ? &l->closed : &l->opened, n);
+}
+
+static __always_inline void port_release(__u32 ring_id, __u16 port_be)
+{
+	struct abi_ring *r = bpf_map_lookup_elem(&ring, &ring_id);
+
+	if (r)
+		ring_push(r, bpf_ntohs(port_be));
+}
+
+/* Out of the packet's fast path: a connection changes its state a handful of times in its life. */
+__noinline int conn_move(__u32 slot_id, __u64 was_word, __u64 is_word)
+{
+	union conn_word was = {.word = was_word}, is = {.word = is_word};
+	struct abi_slot *s = bpf_map_lookup_elem(&slot, &slot_id);
+	__u32 binding_id, ring_id;
+	__u16 port_be;
+	bool return_port = false;
+
+	if (!s)
+		return 0;
+	/* Copied before the swap: once the port is marked as returned, the slot may end and begin anew under us. */
+	binding_id = s->binding;
+	ring_id = s->ring;
+	port_be = s->proxy_port_be;
+	barrier();
+
+	if (is.state.state == ABI_CLOSED && (is.state.flags & ABI_CONN_SNAT) && !(is.state.flags & ABI_CONN_IN_RING)) {
+		is.state.flags |= ABI_CONN_IN_RING;
+		return_port = true;
+	}
+	if (!swap_word(s, was.word, is.word))
+		return 0; /* another CPU's packet was faster; the next one tries again */
+	if (abi_is_live(was.state.state) && is.state.state == ABI_CLOSED)
+		live_add(binding_id, true, 1);
+	else if (was.state.state == ABI_CLOSED && abi_is_live(is.state.state))
+		live_add(binding_id, true, -1);
+	if (return_port)
+		port_release(ring_id, port_be);
+	return 1;
+}
+
+/* Takes a connection away, whole. 1: done by us; 0: somebody else was faster, and it is theirs. */
+__noinline int conn_remove(__u32 slot_id, __u64 was_word)
+{
+	struct found f = {.word = was_word, .slot_id = slot_id};
+	union conn_word is = {.word = was_word};
+	struct scratch *w = work_space();
+
+	f.slot = bpf_map_lookup_elem(&slot, &slot_id);
+	if (!f.slot || !w)
+		return 0;
+	is.state.state = ABI_DYING;
+	if (!swap_word(f.slot, was_word, is.word))
+		return 0;
+	if (conn_parties(&f)) {
+		reply_key(&f, &w->remove_key);
+		conn_delete(&w->remove_key);
+		original_key(&f, &w->remove_key);
+		conn_delete(&w->remove_key);
+	}
+	if (abi_is_live(f.state.state))
+		live_add(f.slot->binding, true, 1);
+	if ((f.state.flags & ABI_CONN_SNAT) && !(f.state.flags & ABI_CONN_IN_RING))
+		port_release(f.slot->ring, f.slot->proxy_port_be);
+	is.state.state = ABI_FREE;
+	is.state.flags = 0;
+	WRITE_ONCE(f.slot->word, is.word);
+	slot_release(slot_id);
+	return 1;
+}
+
+/* Moves the state by this packet and enters it in the accounts. An RST does not refresh (RFC 7857 section 2.2). */
+static __always_inline void conn_follow(struct found *f, const struct packet *p)
+{
+	struct abi_slot *s = f->slot;
+	__u32 binding_id = s->binding;
+	struct abi_binding_stats *stats = bpf_map_lookup_elem(&binding_stats, &binding_id);
+	bool from_client = f->direction == ABI_ORIGINAL;
+
+	if (p->tuple.protocol == IPPROTO_TCP &&
+	    !(f->state.state == ABI_ESTABLISHED && !(p->tcp_flags & (ABI_TCP_SYN | ABI_TCP_FIN | ABI_TCP_RST)))) {
+		union conn_word next = {.state = abi_tcp_next(f->state, from_client, p->tcp_flags)};
+
+		if (next.word != f->word)
+			conn_move(f->slot_id, f->word, next.word);
+	}
+	if (!(p->tcp_flags & ABI_TCP_RST))
+		s->last_seen = now_ticks();
+	count_bytes(from_client ? &s->in : &s->out, p->ip_bytes);
+	if (stats)
+		count_bytes(from_client ? &stats->in : &stats->out, p->ip_bytes);
+}
+
+#endif

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef PROXIP_OPEN_H
+#define PROXIP_OPEN_H
+
+/* Makes a connection of a choice: slot, proxy port, reply key, original key, then live; each failure undoes what came before. */
+
+#include "conn.h"
+#include "select.h"
+
+#define EEXIST 17
+#define EBUSY 16
+
+/* How many ports one packet may try: each try that fails either leaves the ring smaller or tells of a race. */
+#define PORT_TRIES 8
+/* A server's TIME_WAIT lasts 60 s on Linux; a port that it may still hold is passed over as long as there are others. */
+#define TIME_WAIT_TICKS ((__u32)(60000000000ULL >> ABI_TICK_SHIFT))
+#define TIME_WAIT_TRIES 2
+/* What a packet looks through in a full table. */
+#define RECLAIM_VISITS 32
+
+struct reclaim {
+	__u32 half_open;
+	__u32 has_half_open;
+	__u64 half_open_word;
+	__u32 freed;
+};
+
+static long reclaim_visit(__u32 step, void *context)
+{
+	struct reclaim *r = context;
+	struct abi_ledger *l = the_ledger();
+	union conn_word seen;
+	struct abi_slot *s;
+	__u32 slot_id;
+
+	if (!l)
+		return 1;
+	slot_id = __sync_fetch_and_add(&l->reclaim_hand, 1) % max_connections;
+	s = bpf_map_lookup_elem(&slot, &slot_id);
+	if (!s)
+		return 1;
+	seen.word = READ_ONCE(s->word);
+	if (seen.state.state == ABI_CLOSED) {
+		r->freed = conn_remove(slot_id, seen.word);
+		return r->freed ? 1 : 0;
+	}
+	if (seen.state.state == ABI_SYN && !r->has_half_open) {
+		r->has_half_open = 1;
+		r->half_open = slot_id;
+		r->half_open_word = seen.word;
+	}
+	return 0;
+}
+
+/* The table is full: a closed connection gives way, else a half-open one; a live one never. */
+__noinline int slot_reclaim(void)
+{
+	struct reclaim r = {};
+
+	bpf_loop(RECLAIM_VISITS, reclaim_visit, &r, 0);
+	if (!r.freed && r.has_half_open)
+		r.freed = conn_remove(r.half_open, r.half_open_word);
+	if (r.freed)
+		count(ABI_SLOT_RECLAIMED);
+	return r.freed;
+}
+
+static __always_inline bool slot_take(__u32 *slot_id)
+{
+	struct abi_ledger *l = the_ledger();
+
+	if (!bpf_map_pop_elem(&free_slots, slot_id))
+		return true;
+	if (l && READ_ONCE(l->fresh_slots) < max_connections) {
+		__u64 fresh = __sync_fetch_and_add(&l->fresh_slots, 1);
+
+		if (fresh < max_connections) {
+			*slot_id = fresh;
+			return true;
+		}
+	}
+	return slot_reclaim() && !bpf_map_pop_elem(&free_slots, slot_id);
+}
+
+/* 0, -EEXIST, or another error when the table is full. */
+static __always_inline int conn_insert(const struct abi_tuple *key, __u32 slot_id, __u32 direction)
+{
+	struct abi_conn entry = {.slot = slot_id, .direction = direction};
+	int err = 0;
+
+	for (int try = 0; try < 4; try++) {
+		err = bpf_map_update_elem(&conn, key, &entry, BPF_NOEXIST);
+		if (err != -EBUSY)
+			break;
+	}
+	return err;
+}
+
+enum claim { CLAIM_DONE, CLAIM_NEXT_PORT, CLAIM_TAKE_OVER, CLAIM_NO_PORT, CLAIM_FULL };
+
+/* The reply key of a port that was just popped stands already: what does its owner say? */
+static __always_inline enum claim ask_owner(struct scratch *w, struct abi_ring *r, __u16 port, __u32 try)
+{
+	struct found owner = {};
+
+	if (!conn_find(&w->claim_key, &owner)) {
+		ring_push(r, port); /* being removed at this moment */
+		return CLAIM_NEXT_PORT;
+	}
+	if (owner.state.state == ABI_CLOSED) {
+		if ((owner.state.flags & ABI_CONN_BACKEND_FIRST) && try < TIME_WAIT_TRIES &&
+		    now_ticks() - owner.slot->last_seen < TIME_WAIT_TICKS && ring_has_port(r)) {
+			ring_push(r, port);
+			return CLAIM_NEXT_PORT;
+		}
+		w->owner_slot = owner.slot_id;
+		w->owner_word = owner.word;
+		return CLAIM_TAKE_OVER;
+	}
+	if (owner.state.flags & ABI_CONN_IN_RING) {
+		/* It came back to life after its port was returned: our pop took the port out of the ring, and it stays its own. */
+		union conn_word kept = {.word = owner.word};
+
+		kept.state.flags &= ~ABI_CONN_IN_RING;
+		if (swap_word(owner.slot, owner.word, kept.word))
+			return CLAIM_NEXT_PORT;
+	}
+	/* Lost a race, or the port belongs to a connection of an earlier port range. */
+	ring_push(r, port);
+	return CLAIM_NEXT_PORT;
+}
+
+/* A port for the slot, and its reply key. With `held` not 0 the port is the caller's already. Verified on its own: it takes ids,
+ * not pointers. */
+__noinline int claim_port(__u32 slot_id, __u32 ring_id, __u32 try, __u32 held)
+{
+	struct found f = {.slot_id = slot_id, .state.flags = ABI_CONN_SNAT};
+	struct abi_ring *r = bpf_map_lookup_elem(&ring, &ring_id);
+	struct scratch *w = work_space();
+	__u16 port = held;
+	int err;
+
+	f.slot = bpf_map_lookup_elem(&slot, &slot_id);
+	if (!w || !f.slot || !r || !conn_parties(&f))
+		return CLAIM_NO_PORT;
+	if (!port)
+		port = ring_pop(r);
+	if (!port)
+		return CLAIM_NO_PORT;
+	f.slot->proxy_port_be = bpf_htons(port);
+	reply_key(&f, &w->claim_key);
+	err = conn_insert(&w->claim_key, slot_id, ABI_REPLY);
+	if (!err)
+		return CLAIM_DONE;
+	if (err == -EEXIST)
+		return ask_owner(w, r, port, try);
+	ring_push(r, port);
+	return CLAIM_FULL;
+}
+
+/* The closed owner of our port gives it up, whole; if somebody else is removing it, the port goes back. */
+static __always_inline enum claim take_over(__u32 slot_id, __u32 ring_id, __u32 try)
+{
+	struct abi_slot *s = bpf_map_lookup_elem(&slot, &slot_id);
+	struct scratch *w = work_space();
+
+	if (!s || !w)
+		return CLAIM_NO_PORT;
+	if (!conn_remove(w->owner_slot, w->owner_word)) {
+		port_release(ring_id, s->proxy_port_be);
+		return CLAIM_NEXT_PORT;
+	}
+	count(ABI_PORT_RECLAIMED);
+	return claim_port(slot_id, ring_id, try, bpf_ntohs(s->proxy_port_be));
+}
+
+static __always_inline int claim_reply_with_proxy(__u32 slot_id, __u32 ring_id)
+{
+	for (__u32 try = 0; try < PORT_TRIES; try++) {
+		int claim = claim_port(slot_id, ring_id, try, 0);
+
+		if (claim == CLAIM_TAKE_OVER)
+			claim = take_over(slot_id, ring_id, PORT_TRIES);
+		if (claim == CLAIM_DONE)
+			return 0;
+		if (claim == CLAIM_NO_PORT)
+			return ABI_PORTS_EXHAUSTED;
+		if (claim == CLAIM_FULL)
+			return ABI_TABLE_FULL;
+	}
+	return ABI_CONTENDED;
+}
+
+/* The client keeps its address and port: the reply tuple is what it is, and may be another connection's. */
+static __always_inline int claim_reply_as_client(struct found *f, struct scratch *w)
+{
+	struct found owner = {};
+	int err;
+
+	if (!conn_parties(f))
+		return ABI_NO_BACKEND;
+	f->slot->proxy_port_be = f->slot->client_port_be;
+	reply_key(f, &w->open_key);
+	err = conn_insert(&w->open_key, f->slot_id, ABI_REPLY);
+	if (err == -EEXIST && conn_find(&w->open_key, &owner) && owner.state.state == ABI_CLOSED &&
+	    conn_remove(owner.slot_id, owner.word))
+		err = conn_insert(&w->open_key, f->slot_id, ABI_REPLY);
+	if (err == -EEXIST)
+		return ABI_TUPLE_TAKEN;
+	return err ? ABI_TABLE_FULL : 0;
+}
+
+static __always_inline void slot_fill(struct abi_slot *s, const struct packet *p, const struct choice *c,
+				      const struct abi_endpoint *e)
+{
+	__u32 now = now_ticks();
+
+	s->client = p->tuple.source;
+	s->client_port_be = p->tuple.source_port_be;
+	s->vip_port_be = p->tuple.destination_port_be;
+	s->backend_port_be = e->port_be ?: p->tuple.destination_port_be;
+	s->service = c->service_id;
+	s->endpoint = c->endpoint;
+	s->binding = c->binding;
+	s->proxy = c->proxy;
+	s->ring = c->ring;
+	s->family = p->tuple.family;
+	s->protocol = p->tuple.protocol;
+	s->snat_reason = c->snat_reason;
+	s->client_hop = p->from;
+	s->opened = now;
+	s->last_seen = now;
+	s->in = (struct abi_counter){};
+	s->out = (struct abi_counter){};
+}
+
+static __always_inline void slot_undo(struct found *f, struct scratch *w, bool with_reply)
+{
+	if (with_reply && conn_parties(f)) {
+		reply_key(f, &w->open_key);
+		conn_delete(&w->open_key);
+		if (f->state.flags & ABI_CONN_SNAT)
+			port_release(f->slot->ring, f->slot->proxy_port_be);
+	}
+	f->state.state = ABI_FREE;
+	f->state.flags = 0;
+	WRITE_ONCE(f->slot->word, f->word);
+	slot_release(f->slot_id);
+}
+
+/* 0 and a live connection, or a drop reason and nothing changed. */
+static __noinline int open_chosen(const struct packet *p)
+{
+	struct scratch *w = work_space();
+	struct abi_endpoint *e;
+	struct found f = {.direction = ABI_ORIGINAL};
+	int reason, err;
+
+	if (!w)
+		return ABI_NO_BACKEND;
+	e = bpf_map_lookup_elem(&endpoint, &w->choice.endpoint);
+	if (!e)
+		return ABI_NO_BACKEND;
+	if (!slot_take(&f.slot_id))
+		return ABI_TABLE_FULL;
+	f.slot = bpf_map_lookup_elem(&slot, &f.slot_id);
+	if (!f.slot)
+		return ABI_TABLE_FULL;
+
+	f.word = READ_ONCE(f.slot->word);
+	f.state.generation++;
+	f.state.state = ABI_OPENING;
+	f.state.flags = w->choice.snat_reason ? ABI_CONN_SNAT : 0;
+	WRITE_ONCE(f.slot->word, f.word);
+	slot_fill(f.slot, p, &w->choice, e);
+
+	reason = w->choice.snat_reason ? claim_reply_with_proxy(f.slot_id, w->choice.ring) : claim_reply_as_client(&f, w);
+	if (reason) {
+		slot_undo(&f, w, false);
+		return reason;
+	}
+	w->open_key = p->tuple;
+	err = conn_insert(&w->open_key, f.slot_id, ABI_ORIGINAL);
+	if (err || !conn_parties(&f)) {
+		slot_undo(&f, w, true);
+		return err == -EEXIST ? ABI_CONTENDED : ABI_TABLE_FULL;
+	}
+	f.state.state = p->tuple.protocol == IPPROTO_TCP ? ABI_SYN : ABI_UDP;
+	barrier();
+	WRITE_ONCE(f.slot->word, f.word);
+	live_add(w->choice.binding, false, 1);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef PROXIP_SELECT_H
+#define PROXIP_SELECT_H
+
+/* Which backend, and from which Proxy IP? Decides and commits nothing (but for round robin's turn), so that explain can ask
+ * the same question. Everything is read from one half of the configuration. */
+
+#include "match.h"
+#include "ports.h"
+
+static __always_inline __u64 mix(__u64 h, __u64 value)
+{
+	h = (h ^ value) * 0x9e3779b97f4a7c15ULL;
+	return h ^ (h >> 32);
+}
+
+static __always_inline __u32 hash_client(const struct abi_tuple *t, bool with_port)
+{
+	__u32 zero = 0;
+	struct abi_control *c = bpf_map_lookup_elem(&control, &zero);
+	__u64 h = c ? c->hash_seed : 0;
+
+	h = mix(h, (__u64)t->source.word[0] << 32 | t->source.word[1]);
+	h = mix(h, (__u64)t->source.word[2] << 32 | t->source.word[3]);
+	if (with_port)
+		h = mix(h, (__u64)t->source_port_be << 32 | (__u64)t->destination_port_be << 16 | t->protocol);
+	return mix(h, h >> 29);
+}
+
+/* 0 .. count-1 from 32 well-mixed bits, without a division. */
+static __always_inline __u32 scale(__u32 hash, __u32 count)
+{
+	return ((__u64)hash * count) >> 32;
+}
+
+static __always_inline __u32 next_turn(__u32 service_id, __u32 count)
+{
+	struct abi_service_cursor *cursor = bpf_map_lookup_elem(&service_cursor, &service_id);
+
+	if (!cursor)
+		return 0;
+	return (dry_run ? READ_ONCE(cursor->next) : __sync_fetch_and_add(&cursor->next, 1)) % count;
+}
+
+static __always_inline struct abi_backend *backend_at(const struct abi_service *s, __u32 half, __u32 position)
+{
+	void *table = bpf_map_lookup_elem(&lookup, &half);
+	__u32 entry = s->lookup_first + position;
+	__u32 block_key = entry / ABI_LOOKUP_BLOCK;
+	struct abi_lookup_block *block = table ? bpf_map_lookup_elem(table, &block_key) : NULL;
+	__u32 key;
+
+	if (!block)
+		return NULL;
+	key = half * ABI_MAX_BACKENDS + s->backend_first + block->backend[entry % ABI_LOOKUP_BLOCK];
+	return bpf_map_lookup_elem(&backend, &key);
+}
+
+static __always_inline bool in_prefix(const struct abi_address *a, const struct abi_address *b, __u32 length)
+{
+	for (int i = 0; i < 4; i++) {
+		__u32 bits = length > 32 ? 32 : length;
+		__u32 mask = bits ? bpf_htonl(0xffffffffU << (32 - bits)) : 0;
+
+		if ((a->word[i] ^ b->word[i]) & mask)
+			return false;
+		length -= bits;
+	}
+	return true;
+}
+
+/* The client's address may stay only where the answer comes back by itself. */
+static __always_inline enum abi_snat_reason snat_reason(const struct abi_service *s, const struct abi_endpoint *e,
+							 const struct abi_address *client)
+{
+	if (s->snat == ABI_SNAT_MODE_ALWAYS)
+		return ABI_SNAT_ALWAYS;
+	if (s->snat == ABI_SNAT_MODE_NEVER)
+		return ABI_SNAT_NONE;
+	if (!(e->flags & ABI_ENDPOINT_INLINE))
+		return ABI_SNAT_OFF_PATH;
+	return in_prefix(client, &e->address, e->inline_prefix) ? ABI_SNAT_HAIRPIN : ABI_SNAT_NONE;
+}
+
+struct source_search {
+	__u32 first; /* within both halves */
+	__u32 count;
+	__u32 at;
+	__u32 proxy;
+	__u32 ring;
+	__u32 found;
+};
+
+static long try_source(__u32 step, void *context)
+{
+	struct source_search *search = context;
+	__u32 place = search->at + step;
+	struct abi_source *candidate;
+	struct abi_ring *r;
+
+	if (place >= search->count)
+		place -= search->count;
+	place += search->first;
+	candidate = bpf_map_lookup_elem(&source, &place);
+	if (!candidate)
+		return 1;
+	r = bpf_map_lookup_elem(&ring, &candidate->ring);
+	if (!r || !ring_has_port(r))
+		return 0;
+	search->proxy = candidate->proxy;
+	search->ring = candidate->ring;
+	search->found = 1;
+	return 1;
+}
+
+/* A client stays on one Proxy IP as long as that has a port for it (RFC 4787 REQ-2). */
+static __always_inline bool choose_source(struct choice *c, const struct abi_tuple *t)
+{
+	struct source_search search = {
+		.first = c->half * ABI_MAX_SOURCES + c->source_first,
+		.count = c->source_count,
+		.at = scale(hash_client(t, false), c->source_count),
+	};
+
+	if (!c->source_count)
+		return false;
+	try_source(0, &search);
+	if (!search.found)
+		bpf_loop(search.count, try_source, &search, 0);
+	c->proxy = search.proxy;
+	c->ring = search.ring;
+	return search.found;
+}
+
+/* 0, or a drop reason. */
+static __always_inline int choose_backend(struct choice *c, const struct abi_service *s, const struct abi_tuple *t)
+{
+	__u32 count = s->lookup_count;
+	struct abi_backend *chosen;
+	struct abi_endpoint *e;
+	__u32 position;
+
+	if (!count)
+		return ABI_NO_BACKEND;
+	if (s->scheduler == ABI_ROUND_ROBIN)
+		position = next_turn(c->service_id, count);
+	else
+		position = scale(hash_client(t, s->scheduler == ABI_MAGLEV), count);
+	chosen = backend_at(s, c->half, position);
+	e = chosen ? bpf_map_lookup_elem(&endpoint, &chosen->endpoint) : NULL;
+	if (!e)
+		return ABI_NO_BACKEND;
+	c->binding = chosen->binding;
+	c->endpoint = chosen->endpoint;
+	c->source_first = chosen->source_first;
+	c->source_count = chosen->source_count;
+	c->snat_reason = snat_reason(s, e, &t->source);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef PROXIP_SLOW_H
+#define PROXIP_SLOW_H
+
+/* Everything that is not a packet of a connection on its way: new connections, what is asked of us, what cannot go on. */
+
+#include "answer.h"
+#include "explain.h"
+#include "open.h"
+
+/* `reason` counts with a drop; `answer` is what the sender is told. */
+struct verdict {
+	enum abi_verdict what;
+	enum abi_reason reason;
+	enum abi_answer answer;
+	__u8 icmp_type;
+	__u8 icmp_code;
+	__u16 icmp_mtu;
+};
+
+static __always_inline void drop(struct verdict *v, enum abi_reason reason)
+{
+	v->what = ABI_VERDICT_DROP;
+	v->reason = reason;
+}
+
+static __always_inline void drop_with_icmp(struct verdict *v, enum abi_reason reason, __u8 type, __u8 code, __u16 mtu)
+{
+	drop(v, reason);
+	v->answer = ABI_ANSWER_ICMP;
+	v->icmp_type = type;
+	v->icmp_code = code;
+	v->icmp_mtu = mtu;
+}
+
+/* What on_failure = reset promises: a client that cannot be served is told at once. */
+static __always_inline void refuse(struct verdict *v, const struct packet *p, const struct abi_service *s, enum abi_reason reason)
+{
+	drop(v, reason);
+	if (!(s->flags & ABI_SERVICE_RESET))
+		return;
+	if (p->tuple.protocol == IPPROTO_UDP)
+		drop_with_icmp(v, reason, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0);
+	else if (!(p->tcp_flags & ABI_TCP_RST))
+		v->answer = ABI_ANSWER_TCP_RST;
+}
+
+/* What a router says to the sender of a packet that cannot leave. */
+static __always_inline void cannot_leave(struct verdict *v, enum abi_reason reason, const struct passage *to)
+{
+	if (reason == ABI_TTL_EXPIRED)
+		drop_with_icmp(v, reason, ICMP_TIME_EXCEEDED, ICMP_EXC_TTL, 0);
+	else if (reason == ABI_TOO_BIG && to->out)
+		drop_with_icmp(v, reason, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, to->out->mtu);
+	else
+		drop(v, reason);
+}
+
+/* To an address of ours, but of no connection and to no service. What is also the host's is the host's. */
+static __always_inline void not_served(struct verdict *v, const struct abi_local_info *info, enum abi_reason reason)
+{
+	if (!info || (info->flags & ABI_LOCAL_HOST))
+		v->what = ABI_VERDICT_PASS;
+	else
+		drop(v, reason);
+}
+
+/* Not TCP or UDP as it should be: ours all the same if it is sent to an address of ours. */
+static __always_inline void walk_other(const struct packet *p, enum frame_kind kind, struct verdict *v)
+{
+	struct abi_local_info *info = find_local(&p->tuple.destination, p->tuple.family);
+
+	if (kind == FRAME_ICMP && info && answers_here(info, p->from.iface) && is_echo_request(p)) {
+		v->what = ABI_VERDICT_ANSWER;
+		v->answer = ABI_ANSWER_ECHO;
+		return;
+	}
+	not_served(v, info,
+		   kind == FRAME_FRAGMENT    ? ABI_FRAGMENT
+		   : kind == FRAME_MALFORMED ? ABI_BAD_HEADER
+					     : ABI_PROTOCOL);
+}
+
+/* The first packet of a connection: true with the choice in the work space, or a verdict. Commits nothing. */
+static __noinline int decide(const struct packet *p, struct verdict *v)
+{
+	struct scratch *w = work_space();
+	struct abi_local_info *info;
+	struct passage to = {};
+	struct abi_service *s;
+	struct abi_endpoint *e;
+	struct choice *c;
+	int reason;
+	__u32 *id;
+
+	if (!w)
+		return 0;
+	c = &w->choice;
+	c->half = current_half();
+	id = match_service(&p->tuple, c->half);
+	if (!id) {
+		info = find_local(&p->tuple.destination, p->tuple.family);
+		not_served(v, info, info && (info->flags & ABI_LOCAL_VIP) ? ABI_NO_SERVICE : ABI_UNSOLICITED);
+		return 0;
+	}
+	c->service_id = *id;
+	s = service_in(c->half, c->service_id);
+	if (!s)
+		return 0;
+	note_service(c->service_id);
+	if (p->tuple.protocol == IPPROTO_TCP && (p->tcp_flags & (ABI_TCP_SYN | ABI_TCP_ACK | ABI_TCP_RST)) != ABI_TCP_SYN) {
+		refuse(v, p, s, ABI_NO_CONNECTION);
+		return 0;
+	}
+	reason = choose_backend(c, s, &p->tuple);
+	e = reason ? NULL : bpf_map_lookup_elem(&endpoint, &c->endpoint);
+	if (!e) {
+		refuse(v, p, s, ABI_NO_BACKEND);
+		return 0;
+	}
+	note_backend(c);
+	reason = judge(p, READ_ONCE(e->hop), &to);
+	note_passage(&to);
+	if (reason) {
+		cannot_leave(v, reason, &to);
+		return 0;
+	}
+	if (c->snat_reason) {
+		if (!choose_source(c, &p->tuple)) {
+			refuse(v, p, s, ABI_PORTS_EXHAUSTED);
+			return 0;
+		}
+		note_proxy(c->proxy, 0);
+	}
+	v->what = ABI_VERDICT_FORWARD;
+	return 1;
+}
+
+/* Carries the choice out. */
+static __always_inline void commit(const struct packet *p, struct verdict *v)
+{
+	struct scratch *w = work_space();
+	int reason = open_chosen(p);
+	struct abi_service *s = w ? service_in(w->choice.half, w->choice.service_id) : NULL;
+
+	if (!s)
+		return;
+	if (reason == ABI_TUPLE_TAKEN && s->snat == ABI_SNAT_MODE_AUTO) {
+		w->choice.snat_reason = ABI_SNAT_TUPLE_TAKEN;
+		reason = choose_source(&w->choice, &p->tuple) ? open_chosen(p) : ABI_PORTS_EXHAUSTED;
+	}
+	if (reason == ABI_CONTENDED && bpf_map_lookup_elem(&conn, &p->tuple))
+		return; /* another CPU opened it: its connection is ours */
+	if (reason)
+		refuse(v, p, s, reason);
+}
+
+/* A packet of a connection comes here only if it cannot go on, or begins the next one. */
+static __always_inline bool walk_known(const struct packet *p, struct verdict *v)
+{
+	struct passage to = {};
+	struct found f = {};
+	int reason;
+
+	if (!conn_find(&p->tuple, &f))
+		return false;
+	if (begins_anew(p, &f)) {
+		if (dry_run || conn_remove(f.slot_id, f.word))
+			return false;
+		drop(v, ABI_CONTENDED);
+		return true;
+	}
+	reason = judge(p, hop_of(&f), &to);
+	if (reason)
+		cannot_leave(v, reason, &to);
+	else
+		v->what = ABI_VERDICT_FORWARD; /* what was in the way is gone */
+	return true;
+}
+
+static __always_inline void walk_flow(const struct packet *p, struct verdict *v)
+{
+	if (walk_known(p, v))
+		return;
+	if (decide(p, v) && !dry_run)
+		commit(p, v);
+}
+
+/* The frame becomes its answer. A drop that cannot be answered is a drop all the same. */
+static __noinline int answer(struct xdp_md *ctx, struct packet *p, struct verdict *v)
+{
+	enum abi_reason event = ABI_ANSWERED_ARP;
+	bool made = false;
+
+	switch (v->answer) {
+	case ABI_ANSWER_ARP: made = make_arp_reply(p); break;
+	case ABI_ANSWER_ECHO:
+		event = ABI_ANSWERED_ECHO;
+		made = make_echo_reply(p);
+		break;
+	case ABI_ANSWER_TCP_RST:
+		event = ABI_ANSWERED_RST;
+		made = make_tcp_reset(ctx, p);
+		break;
+	case ABI_ANSWER_ICMP:
+		if (!icmp_within_rate()) {
+			count(ABI_ICMP_SUPPRESSED);
+			return XDP_DROP;
+		}
+		event = ABI_ANSWERED_ICMP;
+		made = make_icmp_error(ctx, p, v->icmp_type, v->icmp_code, v->icmp_mtu);
+		break;
+	default: break;
+	}
+	if (!made)
+		return XDP_DROP;
+	count(event);
+	return send_back(ctx, p->in, p->from.iface);
+}
+
+#endif

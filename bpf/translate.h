@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#ifndef PROXIP_TRANSLATE_H
+#define PROXIP_TRANSLATE_H
+
+/* From one tuple to the other, on a frame in XDP. The clsact program's twin is in marked.h. */
+
+#include "checksum.h"
+#include "conn.h"
+
+/* The tuple as it leaves. Copied out of the tables before the packet is touched. */
+static __always_inline void rewrite_of(const struct found *f, struct abi_tuple *to)
+{
+	const struct abi_slot *s = f->slot;
+
+	to->protocol = s->protocol;
+	to->family = s->family;
+	to->zero = 0;
+	if (f->direction == ABI_ORIGINAL) {
+		to->source = f->proxy ? f->proxy->address : s->client;
+		to->source_port_be = s->proxy_port_be;
+		to->destination = f->endpoint->address;
+		to->destination_port_be = s->backend_port_be;
+	} else {
+		to->source = f->vip->address;
+		to->source_port_be = s->vip_port_be;
+		to->destination = s->client;
+		to->destination_port_be = s->client_port_be;
+	}
+}
+
+static __always_inline struct abi_hop hop_of(const struct found *f)
+{
+	return READ_ONCE(*(f->direction == ABI_ORIGINAL ? &f->endpoint->hop : &f->slot->client_hop));
+}
+
+static __always_inline __u64 tuple_sum(const struct abi_tuple *t)
+{
+	return csum_address(&t->source) + csum_address(&t->destination) + t->source_port_be + t->destination_port_be;
+}
+
+static __always_inline __u16 *l4_checksum(struct packet *p)
+{
+	return p->tuple.protocol == IPPROTO_TCP ? &((struct tcphdr *)p->l4)->check : &((struct udphdr *)p->l4)->check;
+}
+
+/* A veth hands over what a local sender left for a NIC to finish: a checksum field that holds the pseudo-header's sum. Nothing
+ * says so, and the redirect loses the mark that did; but a field that equals that sum is right after a full computation
+ * whether it was unfinished or complete by chance. */
+static __always_inline bool may_be_partial(const struct packet *p, __u16 field)
+{
+	return (p->in->flags & ABI_IFACE_PARTIAL) && field == csum_fold(csum_pseudo(&p->tuple, p->l4_bytes));
+}
+
+static __always_inline bool write_ports(struct packet *p, const struct abi_tuple *to)
+{
+	__be16 *ports = p->l4; /* TCP's and UDP's both stand first */
+
+	if ((void *)(ports + 2) > p->end)
+		return false;
+	ports[0] = to->source_port_be;
+	ports[1] = to->destination_port_be;
+	return true;
+}
+
+static __always_inline bool translate_l4(struct xdp_md *ctx, struct packet *p, const struct abi_tuple *to)
+{
+	bool tcp = p->tuple.protocol == IPPROTO_TCP;
+	__u16 *field = l4_checksum(p);
+
+	if ((void *)(field + 1) > p->end)
+		return false;
+	if (!tcp && *field == 0) /* the sender made none (RFC 768) */
+		return write_ports(p, to);
+	if (unlikely(may_be_partial(p, *field))) {
+		int sum;
+
+		*field = 0;
+		if (!write_ports(p, to))
+			return false;
+		sum = csum_frame(ctx, p->l4 - (void *)p->eth, p->l4_bytes);
+		if (sum < 0)
+			return false;
+		*field = ~csum_fold((__u64)sum + csum_pseudo(to, p->l4_bytes));
+	} else {
+		*field = csum_apply(*field, csum_change(tuple_sum(&p->tuple), tuple_sum(to)));
+		if (!write_ports(p, to))
+			return false;
+	}
+	if (!tcp && *field == 0)
+		*field = 0xffff;
+	return true;
+}
+
+static __always_inline void translate_ipv4(struct iphdr *ip, const struct abi_tuple *to)
+{
+	__u64 was = (__u64)ip->saddr + ip->daddr + bpf_htons(ip->ttl << 8);
+
+	ip->saddr = to->source.word[0];
+	ip->daddr = to->destination.word[0];
+	ip->ttl--;
+	ip->check = csum_apply(ip->check, csum_change(was, (__u64)ip->saddr + ip->daddr + bpf_htons(ip->ttl << 8)));
+}
+
+static __always_inline bool translate(struct xdp_md *ctx, struct packet *p, const struct abi_tuple *to)
+{
+	if (!translate_l4(ctx, p, to))
+		return false;
+	translate_ipv4(p->ip, to);
+	return true;
+}
+
+#endif
