@@ -18,6 +18,7 @@ lab_open() { # NAME
     LAB_DIR=$(mktemp -d "/tmp/proxip-$LAB.XXXXXX")
     chmod 755 "$LAB_DIR"
     trap lab_close EXIT
+    trap 'echo "$0:$LINENO: $BASH_COMMAND: exit $?" >&2' ERR
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
     LAB_BPFFS_MOUNT=$LAB_DIR/bpffs
@@ -70,14 +71,14 @@ host() { # NAME…
     for name in "$@"; do
         ip netns add "$LAB-$name"
         LAB_HOSTS+=("$name")
-        ip -n "$LAB-$name" link set lo up
+        ip -n "$LAB-$name" link set dev lo up
     done
 }
 
 cable() { # HOST INTERFACE HOST INTERFACE
     ip link add name "$2" netns "$LAB-$1" type veth peer name "$4" netns "$LAB-$3"
-    ip -n "$LAB-$1" link set "$2" up
-    ip -n "$LAB-$3" link set "$4" up
+    ip -n "$LAB-$1" link set dev "$2" up
+    ip -n "$LAB-$3" link set dev "$4" up
 }
 
 address() { # HOST INTERFACE ADDRESS/LENGTH
@@ -91,12 +92,12 @@ gateway() { # HOST ADDRESS
 switch() { # HOST: a bridge of its own in the namespace HOST; plug() puts a host's eth0 on it
     host "$1"
     ip -n "$LAB-$1" link add name br0 type bridge
-    ip -n "$LAB-$1" link set br0 up
+    ip -n "$LAB-$1" link set dev br0 up
 }
 
 plug() { # SWITCH HOST ADDRESS/LENGTH [INTERFACE]
     cable "$2" "${4:-eth0}" "$1" "$2"
-    ip -n "$LAB-$1" link set "$2" master br0
+    ip -n "$LAB-$1" link set dev "$2" master br0
     address "$2" "${4:-eth0}" "$3"
 }
 
