@@ -38,7 +38,7 @@ need_packages() { # GROUP…
         return 1
     fi
     rm -f "$log"
-    if [[ " ${missing[*]} " == *" nginx-light "* ]]; then
+    if [[ " ${missing[*]} " == *" nginx "* ]]; then
         systemctl disable nginx >/dev/null 2>&1 || true
     fi
 }

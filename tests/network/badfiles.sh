@@ -78,14 +78,14 @@ check_exit "for lbagent --check too" 0 lbagent --config "$CONFIG" --check
 
 section "bad company on the socket"
 check "junk is refused" "$HARNESS/nuisance.py" "$SOCKET" junk
-check "status answers after it" lbctl --timeout 2 status
+check "status answers after it" lbctl --timeout 2s status
 mkfifo "$LAB_DIR/idle.in"
 "$HARNESS/nuisance.py" "$SOCKET" idle 200 <"$LAB_DIR/idle.in" >"$LAB_DIR/idle.out" 2>&1 &
 idle=$!
 exec {idle_in}>"$LAB_DIR/idle.in"
 check "200 clients hold connections" wait_until 5 grep -q 'held 200' "$LAB_DIR/idle.out"
-check "status answers beside them" lbctl --timeout 2 status
-check "so does apply" lbctl --timeout 2 apply -f "$CONFIG"
+check "status answers beside them" lbctl --timeout 2s status
+check "so does apply" lbctl --timeout 2s apply -f "$CONFIG"
 exec {idle_in}>&-
 wait "$idle" || true
 check_equal "the socket's mode is 0660" 660 "$(stat -c %a "$SOCKET")"
@@ -111,14 +111,14 @@ check_exit "not that generation: 7" 7 lbctl apply -f "$CONFIG" --if-generation 4
 check_exit "a dry run: 0" 0 lbctl apply -f "$LAB_DIR/other.toml" --dry-run
 check_exit "changes nothing: 0" 0 lbctl diff -f "$CONFIG"
 kill -STOP "$LAB_AGENT"
-check_exit "an agent that does not answer: 8" 8 lbctl --timeout 1 status
+check_exit "an agent that does not answer: 8" 8 lbctl --timeout 1s status
 kill -CONT "$LAB_AGENT"
 check_equal "all that changed nothing" "$dump_before" "$(lbctl dump)"
 
 section "dump | apply -f -"
 check "by hand: another scheduler" lbctl service set web --scheduler round-robin
 check "by hand: a weight" lbctl backend set web 1.1.1.11:80 --weight 3
-check "by hand: a service" lbctl service add more "tcp://$VIP:8000-8010" --backend 1.1.1.11,weight=2 --backend 1.1.1.12
+check "by hand: a service" lbctl service add more "tcp://$VIP:8000" --backend 1.1.1.11:80,weight=2 --backend 1.1.1.12:80
 dump_hand=$(lbctl dump)
 check "dump | apply -f -" bash -c 'set -o pipefail; lbctl dump | lbctl apply -f -'
 check_equal "changes nothing" "$dump_hand" "$(lbctl dump)"

@@ -41,7 +41,7 @@ json() { lbctl -o json "$@"; }
 call() { at "${2:-near}" curl -sS --noproxy '*' --connect-timeout 2 --max-time 5 "http://$1/" | cut -d' ' -f1,2; }
 names() { # ADDRESS COUNT [HOST]: who answered, in order
     local i
-    for ((i = 0; i < $2; i++)); do call "$1" "${3:-near}" 2>&1 | cut -d' ' -f1; done
+    for ((i = 0; i < $2; i++)); do call "$1" "${3:-near}" 2>&1 | cut -d' ' -f1 || true; done
 }
 times() { grep -c "^$1\$" || true; }
 drops() { json drops | jq ".$1"; }

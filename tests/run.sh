@@ -1,0 +1,155 @@
+#!/usr/bin/env bash
+# All tests, one command:  tests/run.sh            as root, on Debian 12; installs what is missing and builds first
+#                          tests/run.sh NAME…      only these
+#                          tests/run.sh -l         their names
+# One line a test; of one that fails also the end of its log (all logs: build/tests/). The last line counts.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/.." && pwd)
+logs=$root/build/tests
+bin=$root/build/release/bin
+SKIPPED=77
+
+# name | at most so many seconds | quick: may run beside others; busy: keeps a core busy, runs at low priority | what it is
+catalogue() {
+    cat <<'TESTS'
+format       |  60 | quick | clang-format agrees with every C++ file
+layering     |  60 | quick | includes keep to the one-way rule
+unit         | 300 | quick | unit tests
+packet       | 300 | quick | packets through BPF_PROG_RUN
+control      | 240 | quick | every lbctl command, its shape and what it does to traffic
+badfiles     | 240 | quick | wrong files, junk, exit codes, file and hand
+main-auto    | 240 | quick | the main job, XDP mode auto
+main-native  | 240 | quick | the main job, native XDP
+main-generic | 240 | quick | the main job, generic XDP
+hostile      | 240 | quick | the main job on a host that would spoil it
+ports        | 240 | quick | exactly as many connections as ports, and ports that come back
+survive      | 240 | quick | kill -9, no agent, restarts, --detach
+arp          | 120 | quick | VIPs and Proxy IPs in ARP
+quickstart   | 300 | quick | examples/quickstart.sh
+kernel61     | 540 | busy  | all that on Debian's 6.1 kernel in qemu
+asan         | 900 | busy  | unit tests under ASan and UBSan
+race         | 300 | busy  | two CPUs, few ports, then an audit
+tidy         | 900 | busy  | clang-tidy over agent/ and cli/
+TESTS
+}
+
+names() { catalogue | sed 's/ *|.*//'; }
+field() { catalogue | awk -F'|' -v name="$1" -v n="$2" '{ gsub(/ /, "", $1) } $1 == name { gsub(/^ +| +$/, "", $n); print $n }'; }
+skip() { echo "$*"; exit "$SKIPPED"; }
+
+body() { # NAME
+    case $1 in
+    format)
+        find "$root/agent" "$root/cli" "$root/tests" -name '*.[ch]pp' -print0 | xargs -0 clang-format-19 --dry-run --Werror
+        ;;
+    layering) "$here/layering.py" ;;
+    unit) "$bin/proxip_unit_tests" ;;
+    packet) "$bin/proxip_packet_tests" ;;
+    control | badfiles | ports | survive | arp) "$here/network/$1.sh" ;;
+    main-*) "$here/network/main.sh" "${1#main-}" ;;
+    hostile) "$here/network/hostile_host.sh" ;;
+    quickstart) "$root/examples/quickstart.sh" ;;
+    kernel61) "$here/kernel61/run.sh" ;;
+    asan)
+        source "$here/harness/build.sh"
+        build asan proxip_unit_tests
+        "$root/build/asan/bin/proxip_unit_tests"
+        ;;
+    race) "$bin/proxip_race_test" ;;
+    tidy) "$here/tidy.sh" ;;
+    esac
+}
+
+# Runs one test and says how it went. The log's last line is the reason when it is skipped.
+run_one() { # NAME
+    local name=$1 start=$SECONDS status=0 verdict runner=()
+    [[ $(field "$name" 3) == quick ]] || runner=(nice -n 10)
+    "${runner[@]}" timeout --kill-after=30 "$(field "$name" 2)" "$here/run.sh" --body "$name" >"$logs/$name.log" 2>&1 </dev/null &
+    echo $! >"$logs/$name.pid"
+    wait $! || status=$?
+    rm -f "$logs/$name.pid"
+    case $status in
+    0) verdict=PASS ;;
+    "$SKIPPED") verdict=SKIP ;;
+    *) verdict=FAIL ;;
+    esac
+    report "$verdict" "$name" $((SECONDS - start)) "$status"
+}
+
+report() { # VERDICT NAME SECONDS STATUS
+    echo "$1" >"$logs/$2.verdict"
+    {
+        flock 9
+        case $1 in
+        SKIP) printf '%s  %-13s %4d s   %s\n' "$1" "$2" "$3" "$(tail -n 1 "$logs/$2.log")" ;;
+        FAIL)
+            printf '%s  %-13s %4d s   exit %s%s\n' "$1" "$2" "$3" "$4" "$( (($4 == 124)) && echo ': took too long')"
+            { grep -A 8 '^  FAIL' "$logs/$2.log" | head -n 40; tail -n 25 "$logs/$2.log"; } | sed 's/^/      | /'
+            ;;
+        *) printf '%s  %-13s %4d s\n' "$1" "$2" "$3" ;;
+        esac
+    } 9>>"$logs/.report"
+}
+
+stop_all() {
+    local pid
+    for pid in "$logs"/*.pid; do [[ -e $pid ]] && kill -TERM "$(<"$pid")" 2>/dev/null; done
+    exit 130
+}
+
+count() { # VERDICT
+    cat "$logs"/*.verdict 2>/dev/null | grep -c "^$1\$" || true
+}
+
+closing() {
+    local skipped
+    skipped=$(count SKIP)
+    printf '%d passed, %d failed' "$(count PASS)" "$(count FAIL)"
+    ((skipped == 0)) || printf ', %d skipped' "$skipped"
+    printf '\n'
+    [[ $(count FAIL) -eq 0 && $(count PASS) -gt 0 ]]
+}
+
+main() {
+    local -a wanted=("$@") quick=() busy=()
+    local name
+    ((${#wanted[@]})) || mapfile -t wanted < <(names)
+    for name in "${wanted[@]}"; do
+        case $(field "$name" 3) in
+        quick) quick+=("$name") ;;
+        busy) busy+=("$name") ;;
+        *)
+            echo "no test '$name'; tests/run.sh -l lists them" >&2
+            exit 2
+            ;;
+        esac
+    done
+    [[ $(id -u) -eq 0 ]] || { echo "tests/run.sh must run as root: it makes network namespaces and loads BPF programs" >&2; exit 1; }
+    mkdir -p "$logs"
+    rm -f "$logs"/*
+    source "$here/harness/packages.sh"
+    source "$here/harness/build.sh"
+    need_packages build demo test
+    local start=$SECONDS status=0
+    build release >"$logs/build.log" 2>&1 || status=$?
+    report "$( ((status == 0)) && echo PASS || echo FAIL)" build $((SECONDS - start)) "$status"
+    ((status == 0)) || { closing; exit 1; }
+
+    trap stop_all INT TERM HUP
+    # The busy ones first: they take longest. Waiting is most of what the quick ones do, so three of them fit beside.
+    printf '%s\n' "${busy[@]}" | xargs -r -P 2 -n 1 "$here/run.sh" --one &
+    printf '%s\n' "${quick[@]}" | xargs -r -P 3 -n 1 "$here/run.sh" --one &
+    wait
+    closing
+}
+
+case ${1:-} in
+-l | --list) catalogue | awk -F'|' '{ printf "%-13s %s\n", $1, $4 }' ;;
+-h | --help) sed -n '2,5s/^# \?//p' "$0" ;;
+--one) run_one "$2" ;;
+--body) body "$2" ;;
+-*) echo "tests/run.sh [-l] [NAME…]" >&2; exit 2 ;;
+*) main "$@" ;;
+esac
