@@ -105,9 +105,9 @@ forwarding() { # HOST: make it a router
     at "$1" sysctl -qw net.ipv4.ip_forward=1
 }
 
-# Polls: for what has no event that a shell could wait for.
+# Polls: for what has no event that a shell could wait for. PROXIP_SLOW: how many times slower this machine is (emulation).
 wait_until() { # SECONDS COMMAND…
-    local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000))
+    local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000 * ${PROXIP_SLOW:-1}))
     shift
     until "$@" >/dev/null 2>&1; do
         ((${EPOCHREALTIME/./} < deadline)) || return 1

@@ -2,6 +2,7 @@
 
 # Of the kernel's modules those that the payload needs; what they depend on comes along.
 GUEST_MODULES=(veth bridge sch_ingress cls_bpf act_bpf tun nf_tables nft_chain_nat nft_ct nft_masq nf_conntrack_netlink xt_conntrack)
+PROXIP_GUEST_TESTS=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 GUEST_TOOLS=(bash bpftool conntrack curl ip jq mount nft nsenter ping python3 ss tail tc tcpdump umount)
 
 fetch_kernel() { # CACHE: leaves the unpacked package in CACHE/kernel
@@ -71,8 +72,8 @@ copy_python() { # ROOT
     local root=$1 library
     library=$(/usr/bin/python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')
     mkdir -p "$root/$library"
-    tar -C "$library" --exclude=test --exclude=__pycache__ --exclude='config-*' --exclude=idlelib --exclude=ensurepip \
-        --exclude=dist-packages -c . | tar -C "$root/$library" -x
+    tar -C "$library" --exclude=test --exclude='config-*' --exclude=idlelib --exclude=ensurepip --exclude=lib2to3 \
+        --exclude=pydoc_data --exclude=dist-packages -c . | tar -C "$root/$library" -x
     local extension
     for extension in "$library"/lib-dynload/*.so; do copy_program "$root" "$extension"; done
 }
@@ -92,12 +93,14 @@ make_initramfs() { # ROOT KERNEL PAYLOAD BIN: the compressed archive goes to std
         [[ $path == /bin/* || $path == /usr/bin/* ]] || ln -sf "$path" "$root/bin/$tool"
     done
     ln -sf /usr/bin/bash "$root/bin/bash"
+    ln -s /bin/busybox "$root/usr/bin/env"
     copy_modules "$root" "$kernel"
     copy_python "$root"
     printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n' >"$root/etc/passwd"
     printf 'root:x:0:\nnogroup:x:65534:\n' >"$root/etc/group"
-    mkdir -p "$root/proxip/build/release/bin" "$root/proxip/tests"
-    cp -r "$PROXIP_GUEST_TESTS"/{harness,network} "$root/proxip/tests/"
+    mkdir -p "$root/proxip/build/release/bin" "$root/proxip/tests/kernel61"
+    cp -r "$PROXIP_GUEST_TESTS/harness" "$root/proxip/tests/"
+    cp "$here/smoke.sh" "$root/proxip/tests/kernel61/"
     for tool in "$bin"/*; do
         [[ -f $tool && -x $tool ]] || continue
         copy_program "$root" "$tool"
@@ -108,4 +111,3 @@ make_initramfs() { # ROOT KERNEL PAYLOAD BIN: the compressed archive goes to std
     install -m 755 "$here/init" "$root/init"
     (cd "$root" && find . -print0 | cpio --null -o -H newc --quiet --owner 0:0) | gzip -1
 }
-PROXIP_GUEST_TESTS=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
