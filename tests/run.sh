@@ -86,7 +86,7 @@ report() { # VERDICT NAME SECONDS STATUS
         SKIP) printf '%s  %-13s %4d s   %s\n' "$1" "$2" "$3" "$(tail -n 1 "$logs/$2.log")" ;;
         FAIL)
             printf '%s  %-13s %4d s   exit %s%s\n' "$1" "$2" "$3" "$4" "$( (($4 == 124)) && echo ': took too long')"
-            { grep -A 8 '^  FAIL' "$logs/$2.log" | head -n 40; tail -n 25 "$logs/$2.log"; } | sed 's/^/      | /'
+            { head -n -25 "$logs/$2.log" | grep -A 6 '^  FAIL' | head -n 40; tail -n 25 "$logs/$2.log"; } | sed 's/^/      | /'
             ;;
         *) printf '%s  %-13s %4d s\n' "$1" "$2" "$3" ;;
         esac

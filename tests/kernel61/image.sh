@@ -100,7 +100,7 @@ make_initramfs() { # ROOT KERNEL PAYLOAD BIN: the compressed archive goes to std
     printf 'root:x:0:\nnogroup:x:65534:\n' >"$root/etc/group"
     mkdir -p "$root/proxip/build/release/bin" "$root/proxip/tests/kernel61"
     cp -r "$PROXIP_GUEST_TESTS/harness" "$root/proxip/tests/"
-    cp "$here/smoke.sh" "$root/proxip/tests/kernel61/"
+    cp "$PROXIP_GUEST_TESTS/kernel61/smoke.sh" "$root/proxip/tests/kernel61/"
     for tool in "$bin"/*; do
         [[ -f $tool && -x $tool ]] || continue
         copy_program "$root" "$tool"
@@ -108,6 +108,6 @@ make_initramfs() { # ROOT KERNEL PAYLOAD BIN: the compressed archive goes to std
         command -v strip >/dev/null && strip "$root/proxip/build/release/bin/${tool##*/}"
     done
     install -m 755 "$payload" "$root/proxip/payload.sh"
-    install -m 755 "$here/init" "$root/init"
+    install -m 755 "$PROXIP_GUEST_TESTS/kernel61/init" "$root/init"
     (cd "$root" && find . -print0 | cpio --null -o -H newc --quiet --owner 0:0) | gzip -1
 }
