@@ -1,0 +1,52 @@
+#pragma once
+
+// The table of commands. Each one declares on its CLI11 subcommand what it takes, and gives back the function that
+// turns what was typed into an action; the tree, the help and the completion scripts all come from this table.
+
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <CLI/App.hpp>
+
+#include "cli/action.hpp"
+
+namespace proxip::cli {
+
+// Reads a file, or standard input for "-". Errors carry the name as their path.
+using ReadFile = std::function<Result<std::string>(const std::string& name)>;
+
+struct Inputs {
+    const ReadFile& read;
+    Output output = Output::table;
+};
+
+using Build = std::function<Result<Action>(const Inputs&)>;
+
+struct Command {
+    std::string_view noun; // "" for a command without one: "status"
+    std::string_view verb; // "show" is also what a noun alone means, and is called `ls` and `list` too
+    std::string_view help;
+    Build (*declare)(CLI::App& app);
+};
+
+struct Noun {
+    std::string_view name;
+    std::string_view help;
+};
+
+[[nodiscard]] std::span<const Noun> nouns();
+
+// Whether any option (not a plain argument) of this command was typed.
+[[nodiscard]] bool any_option(const CLI::App& app);
+
+[[nodiscard]] std::span<const Command> agent_commands();   // status, version, stats, drops, explain
+[[nodiscard]] std::span<const Command> service_commands(); // service …
+[[nodiscard]] std::span<const Command> backend_commands(); // backend …
+[[nodiscard]] std::span<const Command> pool_commands();    // pool …
+[[nodiscard]] std::span<const Command> conn_commands();    // conn …
+[[nodiscard]] std::span<const Command> config_commands();  // validate, diff, apply, dump
+[[nodiscard]] std::span<const Command> shell_commands();   // completion
+
+} // namespace proxip::cli
