@@ -143,3 +143,14 @@ int proxip_arm(struct xdp_md *ctx)
 {
 	return arm_sweeper() ? XDP_ABORTED : XDP_PASS;
 }
+
+/* Sends one frame out of the interface that its payload names (dataplane/redirect_capability.cpp). */
+SEC("xdp")
+int proxip_probe(struct xdp_md *ctx)
+{
+	__u32 *ifindex = (void *)(long)ctx->data + sizeof(struct ethhdr);
+
+	if ((void *)(ifindex + 1) > (void *)(long)ctx->data_end)
+		return XDP_DROP;
+	return bpf_redirect(*ifindex, 0);
+}

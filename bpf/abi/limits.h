@@ -2,6 +2,10 @@
 #ifndef PROXIP_ABI_LIMITS_H
 #define PROXIP_ABI_LIMITS_H
 
+#ifdef __cplusplus
+namespace proxip::abi {
+#endif
+
 /* Sizes of the tables whose size does not come from the configuration. Together about 40 MiB of kernel memory. */
 enum {
 	ABI_MAX_SERVICES = 8192,        /* ids; a service that was removed keeps its id until its last connection ended */
@@ -18,5 +22,9 @@ enum {
 	ABI_MAX_IFACES = 256,
 	ABI_IFACE_PROBES = 8,
 };
+
+#ifdef __cplusplus
+} // namespace proxip::abi
+#endif
 
 #endif

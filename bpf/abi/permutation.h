@@ -7,6 +7,10 @@
 
 #include <linux/types.h>
 
+#ifdef __cplusplus
+namespace proxip::abi {
+#endif
+
 static inline __attribute__((always_inline)) __u32 abi_feistel_round(__u32 half, __u32 seed, __u32 round)
 {
 	__u32 x = (half ^ seed) + round * 0x9e3779b9U;
@@ -51,5 +55,9 @@ static inline __attribute__((always_inline)) __u32 abi_permute(__u32 index, __u3
 	}
 	return index % count;
 }
+
+#ifdef __cplusplus
+} // namespace proxip::abi
+#endif
 
 #endif

@@ -2,6 +2,10 @@
 #ifndef PROXIP_ABI_REASONS_H
 #define PROXIP_ABI_REASONS_H
 
+#ifdef __cplusplus
+namespace proxip::abi {
+#endif
+
 /* The one table of what the data plane counts beside forwarded packets: enum, names, metrics and docs are made from it.
  * Ids are stable and never reused; a retired one keeps its line as RETIRED.
  *
@@ -38,5 +42,9 @@
 
 #define ABI_REASON_ENUM(id, symbol, name, help) ABI_##symbol = id,
 enum abi_reason { ABI_REASONS(ABI_REASON_ENUM, ABI_REASON_ENUM) ABI_REASON_COUNT };
+
+#ifdef __cplusplus
+} // namespace proxip::abi
+#endif
 
 #endif

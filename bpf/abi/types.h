@@ -235,11 +235,11 @@ struct abi_source {
 
 struct abi_control { /* written by the agent */
 	__u64 abi_version;
-	__u64 epoch;      /* its lowest bit is the half that is in force */
-	__u64 generation; /* of the configuration that made this epoch */
+	__u64 epoch;           /* its lowest bit is the half that is in force */
+	__u64 generation[2];   /* of the configuration in each half */
 	__u64 hash_seed;
 	__u64 max_connections; /* what `slot` and `conn` were made for */
-	__u64 pad0[3];
+	__u64 pad0[2];
 };
 
 struct abi_ledger { /* written by the data plane, with atomics */

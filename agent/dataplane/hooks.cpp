@@ -1,0 +1,218 @@
+#include "dataplane/hooks.hpp"
+
+#include <array>
+#include <cerrno>
+#include <string>
+#include <system_error>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
+#include <linux/if_link.h>
+#include <net/if.h>
+#include <spdlog/spdlog.h>
+
+namespace proxip::dataplane {
+
+namespace {
+
+// First in the chain, under a handle of our own: what is not marked goes on to the filters behind it.
+constexpr std::uint32_t filter_handle = 0x70726f78;
+constexpr std::uint32_t filter_priority = 1;
+
+std::string name_of(std::uint32_t index) {
+    std::array<char, IF_NAMESIZE> name{};
+    return if_indextoname(index, name.data()) != nullptr ? name.data() : fmt::format("interface {}", index);
+}
+
+std::uint32_t flags_of(XdpMode mode) {
+    return mode == XdpMode::generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
+}
+
+// Which program has the hook, as "name (id N)"; empty when none does.
+std::string holder_of(std::uint32_t index) {
+    LIBBPF_OPTS(bpf_xdp_query_opts, query);
+    if (bpf_xdp_query(static_cast<int>(index), 0, &query) != 0) {
+        return {};
+    }
+    const std::uint32_t id = query.prog_id != 0       ? query.prog_id
+                             : query.drv_prog_id != 0 ? query.drv_prog_id
+                                                      : query.skb_prog_id;
+    if (id == 0) {
+        return {};
+    }
+    const Descriptor program(bpf_prog_get_fd_by_id(id));
+    bpf_prog_info info{};
+    std::uint32_t size = sizeof info;
+    if (!program || bpf_obj_get_info_by_fd(program.get(), &info, &size) != 0) {
+        return fmt::format("a program (id {})", id);
+    }
+    return fmt::format("\"{}\" (id {})", info.name, id);
+}
+
+Result<Descriptor> attach_xdp(std::uint32_t index, int program, XdpMode mode) {
+    LIBBPF_OPTS(bpf_link_create_opts, options, .flags = flags_of(mode));
+    Descriptor link(bpf_link_create(program, static_cast<int>(index), BPF_XDP, &options));
+    if (!link) {
+        return fail_errno(fmt::format("{}: cannot attach XDP in {} mode", name_of(index),
+                                      mode == XdpMode::generic ? "generic" : "native"),
+                          errno);
+    }
+    return link;
+}
+
+Result<void> attach_filter(std::uint32_t index, int program) {
+    LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = static_cast<int>(index), .attach_point = BPF_TC_INGRESS);
+    if (const int error = bpf_tc_hook_create(&hook); error != 0 && error != -EEXIST) {
+        return fail_errno(fmt::format("{}: cannot make the clsact hook", name_of(index)), -error);
+    }
+    LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = program, .flags = BPF_TC_F_REPLACE, .handle = filter_handle,
+                .priority = filter_priority);
+    if (const int error = bpf_tc_attach(&hook, &options); error != 0) {
+        return fail_errno(fmt::format("{}: cannot attach the clsact program", name_of(index)), -error);
+    }
+    return {};
+}
+
+// The clsact hook itself stays: others may have filters there, and an empty one costs nothing.
+void detach_filter(std::uint32_t index) {
+    LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = static_cast<int>(index), .attach_point = BPF_TC_INGRESS);
+    LIBBPF_OPTS(bpf_tc_opts, options, .handle = filter_handle, .priority = filter_priority);
+    (void)bpf_tc_detach(&hook, &options);
+}
+
+std::optional<std::uint32_t> interface_of(const Descriptor& link) {
+    bpf_link_info info{};
+    std::uint32_t size = sizeof info;
+    if (bpf_obj_get_info_by_fd(link.get(), &info, &size) != 0 || info.type != BPF_LINK_TYPE_XDP ||
+        info.xdp.ifindex == 0) {
+        return std::nullopt;
+    }
+    return info.xdp.ifindex;
+}
+
+XdpMode mode_of(std::uint32_t index) {
+    LIBBPF_OPTS(bpf_xdp_query_opts, query);
+    const bool generic =
+        bpf_xdp_query(static_cast<int>(index), 0, &query) == 0 && query.attach_mode == XDP_ATTACHED_SKB;
+    return generic ? XdpMode::generic : XdpMode::native;
+}
+
+void each_pin(const std::filesystem::path& folder, const std::function<void(const std::filesystem::path&)>& visit) {
+    std::error_code error;
+    std::vector<std::filesystem::path> pins;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+        pins.push_back(entry.path());
+    }
+    for (const auto& pin : pins) {
+        visit(pin);
+    }
+}
+
+} // namespace
+
+std::filesystem::path Hooks::pin_of(std::uint32_t index) const {
+    return folder_ / fmt::format("xdp_{}", index);
+}
+
+Result<Hooks> Hooks::adopt(const std::filesystem::path& folder, int xdp_program, int tc_program) {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    if (error) {
+        return fail_errno(fmt::format("cannot make {}", folder.string()), error.value());
+    }
+    Hooks hooks(folder, xdp_program, tc_program);
+    each_pin(folder, [&](const auto& pin) { hooks.take_over(pin); });
+    return hooks;
+}
+
+void Hooks::take_over(const std::filesystem::path& pin) {
+    Descriptor link(bpf_obj_get(pin.c_str()));
+    const auto index = link ? interface_of(link) : std::nullopt;
+    if (!index || bpf_link_update(link.get(), xdp_program_, nullptr) != 0) {
+        spdlog::warn("{}: its interface is gone", pin.string());
+        std::error_code error;
+        std::filesystem::remove(pin, error);
+        return;
+    }
+    if (auto filter = attach_filter(*index, tc_program_); !filter) {
+        spdlog::error("{}", filter.error().text());
+    }
+    held_[*index] = {.link = std::move(link), .mode = mode_of(*index)};
+}
+
+Result<XdpMode> Hooks::attach(std::uint32_t index, XdpMode mode) {
+    if (auto known = held_.find(index); known != held_.end()) {
+        if (mode == XdpMode::automatic || mode == known->second.mode) {
+            return known->second.mode;
+        }
+        detach(index);
+    }
+    if (const std::string holder = holder_of(index); !holder.empty()) {
+        return fail(
+            ErrorCode::refused,
+            fmt::format("{}: its XDP hook is held by the program {}; expected a free hook (ip link set dev {} xdp "
+                        "off)",
+                        name_of(index), holder, name_of(index)),
+            "agent.interfaces");
+    }
+    // The filter first: a frame that XDP marks must never meet an interface that does not read marks.
+    if (auto filter = attach_filter(index, tc_program_); !filter) {
+        return std::unexpected(filter.error());
+    }
+    XdpMode used = mode == XdpMode::generic ? XdpMode::generic : XdpMode::native;
+    auto link = attach_xdp(index, xdp_program_, used);
+    if (!link && mode == XdpMode::automatic) {
+        spdlog::info("{}; generic mode instead", link.error().message);
+        used = XdpMode::generic;
+        link = attach_xdp(index, xdp_program_, used);
+    }
+    if (!link) {
+        detach_filter(index);
+        return std::unexpected(link.error());
+    }
+    const auto pin = pin_of(index);
+    std::error_code error;
+    std::filesystem::remove(pin, error); // of an interface that had this number before
+    if (bpf_obj_pin(link->get(), pin.c_str()) != 0) {
+        const int why = errno;
+        detach_filter(index);
+        return fail_errno(fmt::format("cannot pin {}", pin.string()), why);
+    }
+    held_[index] = {.link = std::move(*link), .mode = used};
+    return used;
+}
+
+void Hooks::detach(std::uint32_t index) {
+    std::error_code error;
+    std::filesystem::remove(pin_of(index), error);
+    if (auto known = held_.find(index); known != held_.end()) {
+        (void)bpf_link_detach(known->second.link.get());
+        held_.erase(known);
+    }
+    detach_filter(index);
+}
+
+std::vector<Attachment> Hooks::attachments() const {
+    std::vector<Attachment> out;
+    for (const auto& [index, held] : held_) {
+        out.push_back({.index = index, .mode = held.mode});
+    }
+    return out;
+}
+
+void remove_hooks(const std::filesystem::path& folder) {
+    each_pin(folder, [](const auto& pin) {
+        const Descriptor link(bpf_obj_get(pin.c_str()));
+        if (link) {
+            if (const auto index = interface_of(link)) {
+                detach_filter(*index);
+            }
+            (void)bpf_link_detach(link.get());
+        }
+        std::error_code error;
+        std::filesystem::remove(pin, error);
+    });
+}
+
+} // namespace proxip::dataplane

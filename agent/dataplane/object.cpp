@@ -1,0 +1,114 @@
+#include "dataplane/object.hpp"
+
+#include <array>
+#include <cstdarg>
+#include <cstdio>
+#include <string>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "policy/abi.hpp"
+
+namespace proxip::dataplane {
+
+namespace {
+
+// A load's own: constants, what explain answers with, and the programs that call each other.
+bool shared_with_dry_run(std::string_view map) {
+    return map != "programs" && map != "decision" && map != "scratch" && map != "counters" && map != "icmp_budget";
+}
+
+bool is_internal(const bpf_map* map) { // .rodata: constants of this load
+    return bpf_map__is_internal(map);
+}
+
+std::string trimmed(std::string text) {
+    while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) {
+        text.pop_back();
+    }
+    return text;
+}
+
+__attribute__((format(printf, 2, 0))) int log_line(libbpf_print_level level, const char* format, va_list arguments) {
+    std::array<char, 4096> line{};
+    const int length = std::vsnprintf(line.data(), line.size(), format, arguments);
+    if (level == LIBBPF_WARN) {
+        spdlog::warn("{}", trimmed(line.data()));
+    } else if (level == LIBBPF_INFO) {
+        spdlog::debug("{}", trimmed(line.data()));
+    }
+    return length;
+}
+
+Result<void> size_maps(const Skeleton& skeleton, std::uint32_t max_connections) {
+    // Two keys a connection; the kernel's preallocated elements are exactly max_entries.
+    if (bpf_map__set_max_entries(skeleton->maps.conn, 2 * max_connections) != 0 ||
+        bpf_map__set_max_entries(skeleton->maps.slot, max_connections) != 0 ||
+        bpf_map__set_max_entries(skeleton->maps.free_slots, max_connections) != 0) {
+        return fail(ErrorCode::failed, "cannot size the tables of connections");
+    }
+    return {};
+}
+
+Result<void> pin_maps(const Skeleton& skeleton, const std::filesystem::path& maps, Purpose purpose) {
+    bpf_map* map = nullptr;
+    bpf_object__for_each_map(map, skeleton->obj) {
+        const std::string name = bpf_map__name(map);
+        if (is_internal(map) || (purpose == Purpose::dry_run && !shared_with_dry_run(name))) {
+            continue;
+        }
+        if (const int error = bpf_map__set_pin_path(map, (maps / name).c_str()); error != 0) {
+            return fail_errno(fmt::format("cannot pin map {}", name), -error);
+        }
+    }
+    return {};
+}
+
+} // namespace
+
+void route_libbpf_log() {
+    libbpf_set_print(log_line);
+}
+
+Result<Skeleton> load_object(const std::filesystem::path& maps, std::uint32_t max_connections, Purpose purpose) {
+    Skeleton skeleton(proxip_bpf__open());
+    if (!skeleton) {
+        return fail_errno("cannot open the BPF object", errno);
+    }
+    skeleton->rodata->max_connections = max_connections;
+    skeleton->rodata->dry_run = purpose == Purpose::dry_run;
+    if (purpose == Purpose::dry_run) {
+        bpf_program__set_autoload(skeleton->progs.proxip_tc, false);
+        bpf_program__set_autoload(skeleton->progs.proxip_arm, false);
+        bpf_program__set_autoload(skeleton->progs.proxip_probe, false);
+    }
+    if (auto sized = size_maps(skeleton, max_connections); !sized) {
+        return std::unexpected(sized.error());
+    }
+    if (auto pinned = pin_maps(skeleton, maps, purpose); !pinned) {
+        return std::unexpected(pinned.error());
+    }
+    if (const int error = proxip_bpf__load(skeleton.get()); error != 0) {
+        return fail_errno("the kernel did not take the BPF object (its log has the reason)", -error);
+    }
+    for (const auto& [key, program] : {std::pair(0U, skeleton->progs.proxip_xdp), {1U, skeleton->progs.proxip_slow}}) {
+        const int fd = bpf_program__fd(program);
+        if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.programs), &key, &fd, BPF_ANY) != 0) {
+            return fail_errno("cannot link the BPF programs", errno);
+        }
+    }
+    return skeleton;
+}
+
+int map_fd(const Skeleton& skeleton, std::string_view name) {
+    return bpf_object__find_map_fd_by_name(skeleton->obj, std::string(name).c_str());
+}
+
+int program_fd(const Skeleton& skeleton, std::string_view name) {
+    return bpf_program__fd(bpf_object__find_program_by_name(skeleton->obj, std::string(name).c_str()));
+}
+
+} // namespace proxip::dataplane

@@ -1,0 +1,33 @@
+#pragma once
+
+// The BPF object, loaded over the pinned maps or with new ones.
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string_view>
+
+#include "model/result.hpp"
+#include "proxip.skel.h"
+
+namespace proxip::dataplane {
+
+struct SkeletonDeleter {
+    void operator()(proxip_bpf* skeleton) const { proxip_bpf__destroy(skeleton); }
+};
+using Skeleton = std::unique_ptr<proxip_bpf, SkeletonDeleter>;
+
+enum class Purpose { live, dry_run };
+
+// Every map but those that belong to one load alone is pinned in `maps` under its name, and taken from there when it is
+// pinned already. A dry run shares the live one's maps and pins nothing.
+[[nodiscard]] Result<Skeleton> load_object(const std::filesystem::path& maps, std::uint32_t max_connections,
+                                           Purpose purpose);
+
+[[nodiscard]] int map_fd(const Skeleton& skeleton, std::string_view name);
+[[nodiscard]] int program_fd(const Skeleton& skeleton, std::string_view name);
+
+// libbpf's messages go to the agent's log.
+void route_libbpf_log();
+
+} // namespace proxip::dataplane

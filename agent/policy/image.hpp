@@ -1,0 +1,57 @@
+#pragma once
+
+// A configuration as the data plane's tables: pure, so that what would be installed can be asked without installing it.
+
+#include <cstdint>
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "policy/abi.hpp"
+#include "policy/identities.hpp"
+
+namespace proxip::policy {
+
+struct Image {
+    struct Service {
+        Id id = 0;
+        abi::abi_vip vip{};
+        abi::abi_service entry{};
+    };
+    struct Ring {
+        Id id = 0;
+        abi::abi_ring entry{}; // what stands below `fixed`
+        bool fresh = false;    // to be written; the others run already
+    };
+
+    std::vector<Service> services; // configured ones; those still leaving are the data plane's to keep
+    std::vector<std::pair<abi::abi_match, Id>> matches; // half 0
+    std::vector<abi::abi_backend> backends;
+    std::vector<abi::abi_source> sources;
+    std::vector<std::uint16_t> lookup;
+    std::vector<std::pair<Id, abi::abi_binding>> bindings;
+    std::vector<std::pair<Id, abi::abi_endpoint>> endpoints; // identity only: next hops are the neighbourhood's
+    std::vector<std::pair<Id, abi::abi_proxy>> proxies;
+    std::vector<Ring> rings;
+    std::vector<std::uint32_t> new_chunks; // slabs of each
+    std::uint32_t first_new_chunk = 0;     // their numbers begin here
+    References named;                      // every id in it
+};
+
+// May new connections go there now?
+using Available = std::function<bool(const Service&, const Backend&)>;
+
+// `ids` gains what is new. Refused when a table of the kernel is too small.
+[[nodiscard]] Result<Image> compile(const Config& config, const Available& available, Identities& ids,
+                                    std::uint32_t seed);
+
+// 2 bytes x ports x addresses x endpoints, for every pool and the endpoints of the services that use it.
+struct PortArithmetic {
+    std::uint64_t bytes = 0;
+    std::uint64_t endpoints = 0;
+};
+[[nodiscard]] PortArithmetic port_arithmetic(const Config& config);
+// The above against max_port_memory.
+[[nodiscard]] Result<PortArithmetic> check_port_memory(const Config& config);
+
+} // namespace proxip::policy
