@@ -19,7 +19,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr int send_bytes = 4 << 20;
+constexpr int buffer_bytes = 4 << 20; // a batch of a large pool, or a storm
 
 // Untagged ARP for IPv4 over Ethernet, requests and replies; the rest of the EtherType stays in the kernel.
 constexpr std::uint32_t vlan_present = static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT);
@@ -74,7 +74,9 @@ Result<std::shared_ptr<Wire>> Wire::open(asio::io_context& loop, std::uint32_t l
     }
     auto wire = std::make_shared<Wire>(loop, descriptor, link, std::move(heard));
     const sockaddr_ll address = packet_address(link);
-    static_cast<void>(::setsockopt(descriptor, SOL_SOCKET, SO_SNDBUFFORCE, &send_bytes, sizeof(send_bytes)));
+    for (const int side : {SO_SNDBUFFORCE, SO_RCVBUFFORCE}) {
+        static_cast<void>(::setsockopt(descriptor, SOL_SOCKET, side, &buffer_bytes, sizeof(buffer_bytes)));
+    }
     if (!attach_filter(descriptor) ||
         ::bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
         return fail_errno(fmt::format("packet socket on link {}", link), errno);

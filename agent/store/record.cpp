@@ -91,7 +91,7 @@ Result<std::vector<Overlay>> overlay_member(const json& object) {
     for (const json& entry : *value) {
         auto overlay = read_overlay(entry);
         if (!overlay) {
-            return std::unexpected(std::move(overlay.error()));
+            return std::unexpected(std::move(overlay.error()).within(fmt::format("overlay[{}]", overlays.size())));
         }
         overlays.push_back(std::move(*overlay));
     }
