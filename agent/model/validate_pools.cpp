@@ -10,8 +10,8 @@
 
 namespace proxip::validation {
 
-static_assert(limits::max_proxy_addresses <= ABI_MAX_PROXIES);
-static_assert(limits::max_pool_addresses <= ABI_MAX_POOL_ADDRESSES);
+static_assert(limits::max_proxy_addresses <= abi::ABI_MAX_PROXIES);
+static_assert(limits::max_pool_addresses <= abi::ABI_MAX_POOL_ADDRESSES);
 static_assert(limits::max_port_segments == abi::ABI_RING_SEGMENTS, "a ring holds so many pieces of its port range");
 
 ProxyAddresses::ProxyAddresses(const std::vector<ProxyPool>& pools) {
