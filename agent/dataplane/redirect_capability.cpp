@@ -59,13 +59,14 @@ using Attributes = std::vector<std::byte>;
 Request request(std::uint16_t family, std::uint8_t command, std::uint16_t attribute,
                 std::span<const std::byte> payload) {
     Request out;
-    out.message.nlmsg_len = sizeof out;
     out.message.nlmsg_type = family;
     out.message.nlmsg_flags = NLM_F_REQUEST;
     out.generic.cmd = command;
     out.generic.version = 1;
     out.attribute.nla_type = attribute;
     out.attribute.nla_len = static_cast<std::uint16_t>(NLA_HDRLEN + payload.size());
+    out.message.nlmsg_len = static_cast<std::uint32_t>(NLMSG_LENGTH(GENL_HDRLEN) +
+                                                       NLA_ALIGN(out.attribute.nla_len)); // not a byte more is accepted
     std::memcpy(out.payload.data(), payload.data(), std::min(payload.size(), out.payload.size()));
     return out;
 }
@@ -73,7 +74,7 @@ Request request(std::uint16_t family, std::uint8_t command, std::uint16_t attrib
 // The attributes of the answer, or a positive errno. The kernel has answered when send() returns.
 std::expected<Attributes, int> ask(const Descriptor& socket, const Request& question) {
     std::array<std::byte, 8192> answer{};
-    if (::send(socket.get(), &question, sizeof question, 0) < 0) {
+    if (::send(socket.get(), &question, question.message.nlmsg_len, 0) < 0) {
         return std::unexpected(errno);
     }
     const ssize_t length = ::recv(socket.get(), answer.data(), answer.size(), MSG_DONTWAIT);
@@ -82,7 +83,7 @@ std::expected<Attributes, int> ask(const Descriptor& socket, const Request& ques
     }
     auto rest = std::span<const std::byte>(answer).first(static_cast<std::size_t>(length));
     const auto message = load<nlmsghdr>(rest);
-    if (rest.size() < NLMSG_LENGTH(GENL_HDRLEN) || message.nlmsg_len > rest.size()) {
+    if (message.nlmsg_len < NLMSG_LENGTH(GENL_HDRLEN) || message.nlmsg_len > rest.size()) {
         return std::unexpected(EBADMSG);
     }
     rest = rest.first(message.nlmsg_len).subspan(NLMSG_HDRLEN);
@@ -109,15 +110,21 @@ std::expected<T, int> attribute(std::span<const std::byte> attributes, std::uint
     return std::unexpected(EBADMSG);
 }
 
+template <typename T>
+std::expected<T, int> ask_for(const Descriptor& socket, const Request& question, std::uint16_t type) {
+    const auto answer = ask(socket, question);
+    return answer ? attribute<T>(*answer, type) : std::unexpected(answer.error());
+}
+
 std::expected<std::uint16_t, int> netdev_family(const Descriptor& socket) {
-    const auto name = std::as_bytes(std::span(netdev_family_name));
-    return ask(socket, request(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_NAME, name))
-        .and_then([](const Attributes& answer) { return attribute<std::uint16_t>(answer, CTRL_ATTR_FAMILY_ID); });
+    const auto question =
+        request(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_NAME, std::as_bytes(std::span(netdev_family_name)));
+    return ask_for<std::uint16_t>(socket, question, CTRL_ATTR_FAMILY_ID);
 }
 
 std::expected<std::uint64_t, int> xdp_features(const Descriptor& socket, std::uint16_t family, std::uint32_t ifindex) {
-    return ask(socket, request(family, netdev_dev_get, netdev_ifindex, std::as_bytes(std::span(&ifindex, 1))))
-        .and_then([](const Attributes& answer) { return attribute<std::uint64_t>(answer, netdev_xdp_features); });
+    const auto question = request(family, netdev_dev_get, netdev_ifindex, std::as_bytes(std::span(&ifindex, 1)));
+    return ask_for<std::uint64_t>(socket, question, netdev_xdp_features);
 }
 
 // ---- ethtool ----
@@ -244,7 +251,11 @@ Result<bool> veth_takes_redirects(std::uint32_t ifindex, std::uint32_t statistic
     if (const auto sent = send_probe(*interface, ifindex, probe_program); !sent) {
         return std::unexpected(sent.error());
     }
-    return accepted_frames(*interface, statistics).transform([&](std::uint64_t after) { return after > *before; });
+    const auto after = accepted_frames(*interface, statistics);
+    if (!after) {
+        return std::unexpected(after.error());
+    }
+    return *after > *before;
 }
 
 bool has_native_program(std::uint32_t ifindex) {
