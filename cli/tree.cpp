@@ -4,6 +4,9 @@
 #include <array>
 #include <utility>
 
+#include <CLI/Config.hpp> // CLI11 leaves two vtables to whoever includes these
+#include <CLI/Formatter.hpp>
+
 #include "api/version.hpp"
 
 namespace proxip::cli {

@@ -46,7 +46,7 @@ class Door : public std::enable_shared_from_this<Door> {
     static asio::awaitable<void> accept_clients(std::shared_ptr<Door> door);
     static asio::awaitable<void> attend(std::shared_ptr<Door> door, std::shared_ptr<Session> session);
     void admit(stream_protocol::socket socket);
-    void make_room();
+    bool make_room(); // false: nobody was there to be closed
 
     asio::io_context& loop_;
     stream_protocol::acceptor acceptor_;
@@ -72,18 +72,22 @@ void Door::close() {
 
 asio::awaitable<void> Door::accept_clients(std::shared_ptr<Door> door) {
     constexpr std::chrono::milliseconds breath{20};
+    bool failed_before = false;
     while (door->desk_->open) {
         auto [error, socket] = co_await door->acceptor_.async_accept(awaited);
         if (!door->desk_->open) {
             break;
         }
         if (!error) {
+            failed_before = false;
             door->admit(std::move(socket));
             continue;
         }
         // Out of descriptors or memory (EMFILE, ENFILE, ENOBUFS, ENOMEM): the client waits in the backlog, and a quiet
-        // one gives its descriptor up. The pause keeps a condition that does not end from becoming a busy loop.
-        door->make_room();
+        // one gives its descriptor up. Where that does not help, the pause keeps it from becoming a busy loop.
+        if (door->make_room() && !std::exchange(failed_before, true)) {
+            continue;
+        }
         door->pause_.expires_after(breath);
         co_await door->pause_.async_wait(awaited);
     }
@@ -103,16 +107,18 @@ void Door::admit(stream_protocol::socket socket) {
 }
 
 // Closes the client that is quiet for longest; one that is taking its answer only if there is no other.
-void Door::make_room() {
+bool Door::make_room() {
     const auto rank = [](const std::shared_ptr<Session>& session) {
         return std::pair(session->answering(), session->quiet_since());
     };
     const auto quietest = std::ranges::min_element(sessions_, {}, rank);
-    if (quietest != sessions_.end()) {
-        const auto session = *quietest;
-        sessions_.erase(quietest);
-        session->close();
+    if (quietest == sessions_.end()) {
+        return false;
     }
+    const auto session = *quietest;
+    sessions_.erase(quietest);
+    session->close();
+    return true;
 }
 
 asio::awaitable<void> Door::attend(std::shared_ptr<Door> door, std::shared_ptr<Session> session) {

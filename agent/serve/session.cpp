@@ -24,6 +24,10 @@ constexpr auto awaited = asio::as_tuple(asio::use_awaitable);
 // large unfinished requests cannot shut out the small ones.
 constexpr std::size_t chunk = 64U << 10;
 
+std::string refusal(const Error& error) {
+    return api::answer_body(std::unexpected(error));
+}
+
 } // namespace
 
 class Session::Hold {
@@ -51,7 +55,11 @@ Session::Session(Socket socket, Peer peer, std::shared_ptr<Desk> desk)
     : socket_(std::move(socket)), deadline_(socket_.get_executor()), peer_(peer), desk_(std::move(desk)) {}
 
 asio::awaitable<void> Session::run(std::shared_ptr<Session> session) {
-    while (co_await session->converse()) {
+    try {
+        while (co_await session->converse()) {
+        }
+    } catch (const std::exception&) {
+        // No memory for what it sent or asked for: this client ends, the others go on.
     }
     session->close();
 }
@@ -75,10 +83,13 @@ asio::awaitable<bool> Session::converse() {
     if (!co_await read_header()) {
         co_return false;
     }
+    // What is said stands in a variable of its own: GCC 12 destroys temporaries of a co_await expression twice.
+    std::string said;
     const auto length = api::parse_header(header_, desk_->limits.request_bytes);
     if (!length) {
         // Where the next message would start is unknown: this is the last thing to be said.
-        co_await write(api::answer_body(std::unexpected(length.error())));
+        said = refusal(length.error());
+        co_await write(said);
         co_return false;
     }
     Hold hold(*desk_);
@@ -87,12 +98,14 @@ asio::awaitable<bool> Session::converse() {
         co_return false;
     }
     if (!body) {
-        co_await write(api::answer_body(std::unexpected(body.error())));
+        said = refusal(body.error());
+        co_await write(said);
         co_return false;
     }
     quiet_since_ = Clock::now();
-    const auto request = api::parse_request(*body);
-    co_return co_await write(request ? answer(*request) : api::answer_body(std::unexpected(request.error())));
+    said = answer(*body);
+    const bool taken = co_await write(said);
+    co_return taken;
 }
 
 asio::awaitable<bool> Session::read_header() {
@@ -122,20 +135,25 @@ asio::awaitable<Result<std::string>> Session::read_body(std::size_t length, Hold
     co_return body;
 }
 
-std::string Session::answer(const api::Request& request) const {
+std::string Session::answer(const std::string& body) const {
+    const auto request = api::parse_request(body);
+    if (!request) {
+        return refusal(request.error());
+    }
     try {
-        return api::answer_body(desk_->handler(request, peer_));
+        auto said = api::answer_body(desk_->handler(*request, peer_));
+        return said.size() <= api::max_answer_bytes
+                   ? said
+                   : refusal({ErrorCode::failed,
+                              fmt::format("an answer of {} bytes is larger than {}: ask for less", said.size(),
+                                          api::max_answer_bytes),
+                              ""});
     } catch (const std::exception& error) {
-        return api::answer_body(fail(ErrorCode::failed, fmt::format("the agent failed inside: {}", error.what())));
+        return refusal({ErrorCode::failed, fmt::format("the agent failed inside: {}", error.what()), ""});
     }
 }
 
-asio::awaitable<bool> Session::write(std::string body) {
-    if (body.size() > api::max_answer_bytes) {
-        body = api::answer_body(
-            fail(ErrorCode::failed, fmt::format("an answer of {} bytes is larger than {}: ask for less", body.size(),
-                                                api::max_answer_bytes)));
-    }
+asio::awaitable<bool> Session::write(const std::string& body) {
     answering_ = true;
     close_in(desk_->limits.answering);
     const auto header = api::frame_header(body.size());

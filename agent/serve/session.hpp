@@ -45,8 +45,8 @@ class Session : public std::enable_shared_from_this<Session> {
     [[nodiscard]] boost::asio::awaitable<bool> converse(); // one request; false: no more
     [[nodiscard]] boost::asio::awaitable<bool> read_header();
     [[nodiscard]] boost::asio::awaitable<Result<std::string>> read_body(std::size_t length, Hold& hold);
-    [[nodiscard]] boost::asio::awaitable<bool> write(std::string body);
-    [[nodiscard]] std::string answer(const api::Request& request) const;
+    [[nodiscard]] boost::asio::awaitable<bool> write(const std::string& body);
+    [[nodiscard]] std::string answer(const std::string& body) const;
     void close_in(std::chrono::seconds limit);
 
     Socket socket_;

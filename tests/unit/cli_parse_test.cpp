@@ -1,0 +1,284 @@
+// Command lines to requests: what is typed, what is asked, and what is refused.
+
+#include <iterator>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include "cli/parse.hpp"
+
+namespace {
+
+namespace api = proxip::api;
+namespace cli = proxip::cli;
+using proxip::ErrorCode;
+using Json = nlohmann::json;
+
+std::vector<std::string> words(const std::string& line) {
+    std::istringstream stream(line);
+    return {std::istream_iterator<std::string>(stream), {}};
+}
+
+proxip::Result<std::string> files(const std::string& name) {
+    if (name == "good.toml" || name == "-") {
+        return "[agent]\n";
+    }
+    if (name == "binary") {
+        return std::string("ok = 1\nbad \xff\n");
+    }
+    return proxip::fail(ErrorCode::failed, "cannot be opened", name);
+}
+
+cli::Parsed parse(const std::string& line, const cli::Text& socket = {}) {
+    return cli::parse(words(line), {socket, files});
+}
+
+Json asked(const std::string& line) {
+    const auto parsed = parse(line);
+    INFO(line);
+    if (!parsed.action) {
+        FAIL(parsed.action.error().text());
+    }
+    return api::encode(std::get<cli::Call>(*parsed.action).request);
+}
+
+proxip::Error refused(const std::string& line) {
+    const auto parsed = parse(line);
+    INFO(line);
+    REQUIRE_FALSE(parsed.action.has_value());
+    return parsed.action.error();
+}
+
+struct Case {
+    const char* line;
+    const char* request;
+};
+
+} // namespace
+
+TEST_CASE("each command becomes its request") {
+    const Case cases[] = {
+        {"status", R"({"request":"status","params":{}})"},
+        {"version", R"({"request":"version","params":{}})"},
+        {"drops", R"({"request":"drops","params":{}})"},
+        {"stats", R"({"request":"stats","params":{}})"},
+        {"stats web", R"({"request":"stats","params":{"service":"web"}})"},
+        {"service", R"({"request":"service.show","params":{}})"},
+        {"service show web", R"({"request":"service.show","params":{"name":"web"}})"},
+        {"service show status", R"({"request":"service.show","params":{"name":"status"}})"},
+        {"backend show web", R"({"request":"backend.show","params":{"service":"web"}})"},
+        {"backend show web 1.1.1.11:80",
+         R"({"request":"backend.show","params":{"service":"web","address":"1.1.1.11:80"}})"},
+        {"pool show default", R"({"request":"pool.show","params":{"name":"default"}})"},
+        {"conn", R"({"request":"conn.show","params":{"limit":1000}})"},
+        {"conn show --service web --client 1.1.1.11 --backend 1.1.1.12:80 --limit 0",
+         R"({"request":"conn.show","params":{"service":"web","client":"1.1.1.11","backend":"1.1.1.12:80","limit":0}})"},
+        {"conn count --backend 1.1.1.12", R"({"request":"conn.count","params":{"backend":"1.1.1.12"}})"},
+        {"explain --from 1.1.1.11 --to tcp://1.1.1.80:80 --in eth0",
+         R"({"request":"explain","params":{"from":"1.1.1.11","to":"tcp://1.1.1.80:80","interface":"eth0"}})"},
+        {"explain --from 1.1.1.11:4000 --to udp://1.1.1.80:53",
+         R"({"request":"explain","params":{"from":"1.1.1.11:4000","to":"udp://1.1.1.80:53"}})"},
+        {"dump", R"({"request":"dump","params":{"json":false}})"},
+        {"dump -o json", R"({"request":"dump","params":{"json":true}})"},
+        {"service del web", R"({"request":"service.del","params":{"name":"web"}})"},
+        {"service set web --scheduler source-hash --check-interval 500ms --idle-udp 1m",
+         R"({"request":"service.set","params":{"name":"web","set":{"scheduler":"source-hash","check":{"interval":"500ms"},
+             "idle_timeout":{"udp":"1m"}}}})"},
+        {"backend set web 1.1.1.11:80 1.1.1.12:80 --weight 0 --no-backup",
+         R"({"request":"backend.set","params":{"service":"web","addresses":["1.1.1.11:80","1.1.1.12:80"],
+             "set":{"weight":0,"backup":false}}})"},
+        {"backend set web 1.1.1.11:80 --backup",
+         R"({"request":"backend.set","params":{"service":"web","addresses":["1.1.1.11:80"],"set":{"backup":true}}})"},
+        {"backend del web 1.1.1.11:80",
+         R"({"request":"backend.del","params":{"service":"web","addresses":["1.1.1.11:80"]}})"},
+        {"backend drain web 1.1.1.11:80",
+         R"({"request":"backend.admin","params":{"service":"web","addresses":["1.1.1.11:80"],"admin":"drain"}})"},
+        {"backend disable web 1.1.1.11:80 1.1.1.12:80",
+         R"({"request":"backend.admin","params":{"service":"web","addresses":["1.1.1.11:80","1.1.1.12:80"],"admin":"disabled"}})"},
+        {"backend enable web 1.1.1.11:80",
+         R"({"request":"backend.admin","params":{"service":"web","addresses":["1.1.1.11:80"],"admin":"enabled"}})"},
+        {"pool set second --add 1.1.1.250 --add 1.1.1.251 --remove 1.1.1.240-1.1.1.244 --ports 6000-6999",
+         R"({"request":"pool.set","params":{"name":"second","add":["1.1.1.250","1.1.1.251"],
+             "remove":["1.1.1.240-1.1.1.244"],"ports":"6000-6999"}})"},
+        {"pool del second", R"({"request":"pool.del","params":{"name":"second"}})"},
+        {"validate -f good.toml", R"({"request":"validate","params":{"text":"[agent]\n","source":"good.toml"}})"},
+        {"diff -f -", R"({"request":"diff","params":{"text":"[agent]\n","source":"-"}})"},
+        {"apply --file good.toml --dry-run --if-generation 7",
+         R"({"request":"apply","params":{"text":"[agent]\n","source":"good.toml","dry_run":true,"if_generation":7}})"},
+    };
+    for (const auto& one : cases) {
+        INFO(one.line);
+        CHECK(asked(one.line) == Json::parse(one.request));
+    }
+}
+
+TEST_CASE("service add takes everything that a service has") {
+    const auto parsed =
+        parse("service add web tcp://1.1.1.80:80 --backend 1.1.1.11:80,weight=3,backup --backend 1.1.1.12:80 "
+              "--scheduler round-robin --snat auto --pool p --on-failure drop --check tcp --check-port 8080 "
+              "--check-interval 1s --check-timeout 300ms --check-rise 1 --check-fall 4 --idle-established 1h "
+              "--idle-syn 5s --idle-closing 6s --idle-closed 7s --idle-udp 8s");
+    REQUIRE(parsed.action.has_value());
+    const auto service = std::get<api::ServiceAdd>(std::get<cli::Call>(*parsed.action).request).service;
+    CHECK(service.name == "web");
+    CHECK(service.address.text() == "tcp://1.1.1.80:80");
+    REQUIRE(service.backends.size() == 2);
+    CHECK(service.backends[0].weight == 3);
+    CHECK(service.backends[0].backup);
+    CHECK(service.backends[1].address.text() == "1.1.1.12:80");
+    CHECK(service.backends[1].weight == 1);
+    CHECK(service.scheduler == proxip::Scheduler::round_robin);
+    CHECK(service.snat == proxip::Snat::automatic);
+    CHECK(service.pool == "p");
+    CHECK(service.on_failure == proxip::OnFailure::drop);
+    const proxip::Check check{
+        proxip::CheckType::tcp, std::uint16_t{8080}, proxip::Millis{1000}, proxip::Millis{300}, 1, 4};
+    CHECK(service.check == check);
+    const proxip::IdleTimeouts idle{proxip::Millis{5000}, proxip::Millis{3'600'000}, proxip::Millis{6000},
+                                    proxip::Millis{7000}, proxip::Millis{8000}};
+    CHECK(service.idle_timeout == idle);
+}
+
+TEST_CASE("what is not typed is the product's default") {
+    const auto service =
+        std::get<api::ServiceAdd>(std::get<cli::Call>(*parse("service add web tcp://1.1.1.80:80").action).request)
+            .service;
+    proxip::Service plain;
+    plain.name = "web";
+    plain.address = proxip::ServiceAddress::parse("tcp://1.1.1.80:80").value();
+    CHECK(service == plain);
+    const auto pool =
+        std::get<api::PoolAdd>(
+            std::get<cli::Call>(
+                *parse("pool add p 1.1.1.0/30 1.1.1.9 --exclude-ports 2000-2999 --exclude-ports 80").action)
+                .request)
+            .pool;
+    CHECK(pool.addresses.size() == 2);
+    CHECK(pool.ports == proxip::ProxyPool{}.ports);
+    CHECK(pool.exclude_ports == std::vector<proxip::PortRange>{{2000, 2999}, {80, 80}});
+}
+
+TEST_CASE("backend add: options for all, and each one's own") {
+    const auto add = std::get<api::BackendAdd>(
+        std::get<cli::Call>(*parse("backend add web 1.1.1.11:80 1.1.1.12:80,weight=2 --weight 5 --backup").action)
+            .request);
+    REQUIRE(add.backends.size() == 2);
+    CHECK(add.backends[0].weight == 5);
+    CHECK(add.backends[1].weight == 2);
+    CHECK(add.backends[1].backup);
+}
+
+TEST_CASE("a noun alone shows, and ls and list mean show") {
+    for (const std::string noun : {"service", "backend", "pool", "conn"}) {
+        CHECK(asked(noun) == asked(noun + " show"));
+        CHECK(asked(noun + " ls") == asked(noun + " show"));
+        CHECK(asked(noun + " list") == asked(noun + " show"));
+    }
+    CHECK(asked("service ls web") == asked("service show web"));
+}
+
+TEST_CASE("globals stand before and after the command") {
+    for (const std::string line :
+         {"--socket /a -o json --timeout 2s service show web", "service --socket /a show -o json web --timeout 2s",
+          "service show web --timeout=2s --output=json --socket=/a",
+          "-ojson --socket /a service show --timeout 2s web"}) {
+        const auto parsed = parse(line, "/env");
+        INFO(line);
+        CHECK(parsed.action.has_value());
+        CHECK(parsed.globals.socket == "/a");
+        CHECK(parsed.globals.output == cli::Output::json);
+        CHECK(parsed.globals.timeout == proxip::Millis{2000});
+    }
+    CHECK(parse("-o wide status -o table").globals.output == cli::Output::table); // the last one counts
+    CHECK(parse("status").globals.socket == "/run/proxip/lbagent.sock");
+    CHECK(parse("status", "/env").globals.socket == "/env");
+    CHECK(parse("status", "").globals.socket == "/run/proxip/lbagent.sock");
+}
+
+TEST_CASE("drain waits only when it is told to") {
+    CHECK_FALSE(std::get<cli::Call>(*parse("backend drain web 1.1.1.11:80").action).wait.has_value());
+    const auto call = std::get<cli::Call>(*parse("backend drain web 1.1.1.11:80 --wait 60s").action);
+    REQUIRE(call.wait.has_value());
+    CHECK(call.wait->service == "web");
+    CHECK(call.wait->limit == proxip::Millis{60'000});
+    CHECK(call.wait->addresses.size() == 1);
+}
+
+TEST_CASE("usage mistakes say what was expected and where to look") {
+    const std::pair<const char*, const char*> cases[] = {
+        {"", "expected a command: service"},
+        {"nonsense", "'nonsense' is not a command of 'lbctl': expected service, backend"},
+        {"service nonsense", "'nonsense' is not a command of 'lbctl service': expected show, add, set, del"},
+        {"status --nonsense", "--nonsense"},
+        {"status extra", "extra"},
+        {"service add", "name"},
+        {"service add web", "address"},
+        {"service add web tcp://1.1.1.380:80", "1.1.1.380"},
+        {"service add web tcp://1.1.1.80:80 --backend 1.1.1.11:80,wait=3", "'wait=3': expected weight=N or backup"},
+        {"service add web tcp://1.1.1.80:80 --backend 1.1.1.11:80,weight=x",
+         "'x': expected a number from 0 to 4294967295"},
+        {"service add web tcp://1.1.1.80:80 --scheduler random", "maglev"},
+        {"service set web", "nothing to set"},
+        {"service set web --check-interval soon", "soon"},
+        {"backend add web", "address"},
+        {"backend set web 1.1.1.11:80", "nothing to set"},
+        {"backend set web 1.1.1.11:80 --weight -1", "'-1'"},
+        {"backend drain web 1.1.1.11:80 --wait", "--wait"},
+        {"pool add p", "address"},
+        {"pool add p 1.1.1.9-1.1.1.1", "1.1.1.9"},
+        {"pool set p", "nothing to set"},
+        {"pool set p --ports 65535-1024", "65535-1024"},
+        {"conn show --limit many", "'many': expected a number"},
+        {"explain --from 1.1.1.11", "--to"},
+        {"explain --from 1.1.1.11 --to tcp://1.1.1.80:80-90", "expected a single port"},
+        {"apply", "--file"},
+        {"apply -f good.toml --if-generation x", "'x'"},
+        {"status -o yaml", "'yaml': expected table, wide or json"},
+        {"status --timeout 0s", "more than nothing"},
+        {"completion tcsh", "'tcsh': expected bash, zsh or fish"},
+    };
+    for (const auto& [line, message] : cases) {
+        INFO(line);
+        const auto error = refused(line);
+        CHECK(error.code == ErrorCode::usage);
+        CHECK_THAT(error.text(), Catch::Contains(message));
+        CHECK_THAT(error.text(), Catch::Contains("--help'"));
+    }
+    CHECK(refused("service add web tcp://1.1.1.380:80").path == "address");
+    CHECK(refused("conn show --client nobody").path == "--client");
+}
+
+TEST_CASE("a usage error is told in the form that was asked for") {
+    for (const std::string line :
+         {"nonsense -o json", "-ojson nonsense", "service add --output=json", "--output json status --nonsense"}) {
+        INFO(line);
+        CHECK(parse(line).globals.output == cli::Output::json);
+        CHECK_FALSE(parse(line).action.has_value());
+    }
+}
+
+TEST_CASE("a file that is missing or not text is an error with its place, not a usage mistake") {
+    CHECK(refused("apply -f missing.toml").code == ErrorCode::failed);
+    CHECK(refused("apply -f missing.toml").path == "missing.toml");
+    const auto binary = refused("diff -f binary");
+    CHECK(binary.code == ErrorCode::invalid);
+    CHECK(binary.path == "binary:2:5");
+    CHECK_THAT(binary.message, Catch::Contains("0xff is not UTF-8"));
+}
+
+TEST_CASE("help, version and completion need no agent") {
+    for (const std::string line : {"--help", "service --help", "service add --help", "backend drain -h", "--version",
+                                   "completion bash", "completion zsh", "completion fish"}) {
+        INFO(line);
+        const auto parsed = parse(line);
+        REQUIRE(parsed.action.has_value());
+        CHECK_FALSE(std::get<cli::Print>(*parsed.action).text.empty());
+    }
+    const auto help = [](const std::string& line) { return std::get<cli::Print>(*parse(line).action).text; };
+    CHECK_THAT(help("service add --help"), Catch::Contains("--idle-established"));
+    CHECK_THAT(help("completion bash"), Catch::Contains("'backend') words='show add set del enable disable drain'"));
+    CHECK_THAT(help("completion fish"), Catch::Contains("-l check-interval"));
+}
