@@ -41,7 +41,8 @@ std::vector<std::uint32_t> on_link_hops(nlattr* multipath) {
     std::vector<std::uint32_t> links;
     auto* hop = static_cast<rtnexthop*>(nla_data(multipath));
     int left = nla_len(multipath);
-    while (RTNH_OK(hop, left)) {
+    // The macro reads the hop before it looks at how much is left.
+    while (left >= static_cast<int>(sizeof(rtnexthop)) && RTNH_OK(hop, left)) {
         const int bytes = hop->rtnh_len - static_cast<int>(sizeof(rtnexthop));
         const Attributes<RTA_MAX> attributes(reinterpret_cast<nlattr*>(RTNH_DATA(hop)), bytes);
         if (attributes.find(RTA_GATEWAY) == nullptr && attributes.find(RTA_VIA) == nullptr) {
