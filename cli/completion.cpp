@@ -64,27 +64,27 @@ std::string joined(const std::vector<Word>& words) {
 std::string branches(const std::vector<Place>& places) {
     std::string text;
     for (const auto& place : places) {
-        text += fmt::format("        '{}') words='{}'; options='{}' ;;\n", place.path, joined(place.words),
+        text += fmt::format("        '{}') known='{}'; flags='{}' ;;\n", place.path, joined(place.words),
                             joined(place.options));
     }
     return text;
 }
 
-// Both shells: the path is made of the words that name a command, options and their values left out by looking them up.
+// In both shells the place is made of those words that are a command there: so options and their values do not count.
 constexpr auto bash_script = R"(_lbctl() {{
-    local current="${{COMP_WORDS[COMP_CWORD]}}" previous="${{COMP_WORDS[COMP_CWORD-1]}}" path='' words='' options='' i
+    local current="${{COMP_WORDS[COMP_CWORD]}}" previous="${{COMP_WORDS[COMP_CWORD-1]}}" path='' known='' flags='' i
     case "$previous" in
         -o|--output) COMPREPLY=($(compgen -W 'table wide json' -- "$current")); return ;;
         -f|--file|--socket) COMPREPLY=($(compgen -f -- "$current")); return ;;
     esac
     for ((i = 1; i <= COMP_CWORD; i++)); do
         _lbctl_words "$path"
-        case " $words " in *" ${{COMP_WORDS[i]}} "*) [ "$i" -lt "$COMP_CWORD" ] && path="${{path:+$path }}${{COMP_WORDS[i]}}" ;; esac
+        case " $known " in *" ${{COMP_WORDS[i]}} "*) [ "$i" -lt "$COMP_CWORD" ] && path="${{path:+$path }}${{COMP_WORDS[i]}}" ;; esac
     done
     _lbctl_words "$path"
     case "$current" in
-        -*) COMPREPLY=($(compgen -W "$options {0}" -- "$current")) ;;
-        *) COMPREPLY=($(compgen -W "$words" -- "$current")) ;;
+        -*) COMPREPLY=($(compgen -W "$flags {0}" -- "$current")) ;;
+        *) COMPREPLY=($(compgen -W "$known" -- "$current")) ;;
     esac
 }}
 _lbctl_words() {{
@@ -100,21 +100,20 @@ _lbctl_words() {{
 {1}    esac
 }}
 _lbctl() {{
-    local path_='' words_='' i
-    local typed=("${{words[@]}}") at=$CURRENT words='' options=''
+    local typed=("${{words[@]}}") at=$CURRENT place='' known='' flags='' i
     case "${{typed[at-1]}}" in
         -o|--output) compadd table wide json; return ;;
         -f|--file|--socket) _files; return ;;
     esac
     for ((i = 2; i < at; i++)); do
-        _lbctl_words "$path_"
-        [[ " $words " == *" ${{typed[i]}} "* ]] && path_="${{path_:+$path_ }}${{typed[i]}}"
+        _lbctl_words "$place"
+        [[ " $known " == *" ${{typed[i]}} "* ]] && place="${{place:+$place }}${{typed[i]}}"
     done
-    _lbctl_words "$path_"
+    _lbctl_words "$place"
     if [[ "${{typed[at]}}" == -* ]]; then
-        compadd -- ${{=options}} {0}
+        compadd -- ${{=flags}} {0}
     else
-        compadd -- ${{=words}}
+        compadd -- ${{=known}}
     fi
 }}
 if [ "$funcstack[1]" = "_lbctl" ]; then _lbctl "$@"; else compdef _lbctl lbctl; fi

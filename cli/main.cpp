@@ -1,10 +1,10 @@
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <exception>
 #include <fstream>
 #include <iostream>
-#include <iterator>
 #include <string>
 #include <thread>
 #include <vector>
@@ -17,7 +17,11 @@ namespace {
 using proxip::Result;
 
 Result<std::string> read_all(std::istream& input, const std::string& name) {
-    std::string text{std::istreambuf_iterator<char>(input), {}};
+    std::string text;
+    std::array<char, 65536> buffer{};
+    while (input.read(buffer.data(), buffer.size()) || input.gcount() > 0) {
+        text.append(buffer.data(), static_cast<std::size_t>(input.gcount()));
+    }
     if (input.bad()) {
         return proxip::fail(proxip::ErrorCode::failed, "cannot be read", name);
     }

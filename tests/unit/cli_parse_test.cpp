@@ -279,6 +279,6 @@ TEST_CASE("help, version and completion need no agent") {
     }
     const auto help = [](const std::string& line) { return std::get<cli::Print>(*parse(line).action).text; };
     CHECK_THAT(help("service add --help"), Catch::Contains("--idle-established"));
-    CHECK_THAT(help("completion bash"), Catch::Contains("'backend') words='show add set del enable disable drain'"));
+    CHECK_THAT(help("completion bash"), Catch::Contains("'backend') known='show add set del enable disable drain'"));
     CHECK_THAT(help("completion fish"), Catch::Contains("-l check-interval"));
 }
