@@ -12,11 +12,9 @@
 #define ANSWER_TTL 64
 #define ICMP_TOKENS_PER_TICK 128 /* about 1,000 ICMP errors a second and CPU (RFC 1812 section 4.3.2.8) */
 
-static __always_inline bool answers_here(const struct abi_local_info *info, __u32 iface_place)
+static __always_inline bool is_ours_to_answer(const struct abi_local_info *info)
 {
-	if (!(info->flags & ABI_LOCAL_ANSWER) || (info->flags & ABI_LOCAL_HOST))
-		return false;
-	return !(info->flags & ABI_LOCAL_ONE_IFACE) || info->iface == iface_place;
+	return (info->flags & ABI_LOCAL_ANSWER) && !(info->flags & ABI_LOCAL_HOST);
 }
 
 static __always_inline void swap_macs(struct ethhdr *eth, const struct abi_iface *in)
@@ -38,7 +36,7 @@ static __always_inline int send_back(struct xdp_md *ctx, struct abi_iface *in, _
 	return XDP_DROP;
 }
 
-/* Who has a VIP or a Proxy IP? We, unless the host itself has it, or a neighbour does. */
+/* Who has a VIP or a Proxy IP? We, unless the host itself has it, or a neighbour does; on its own segment alone. */
 static __always_inline bool is_arp_for_us(const struct packet *p)
 {
 	struct arp_ipv4 *arp = (void *)(p->eth + 1);
@@ -51,7 +49,8 @@ static __always_inline bool is_arp_for_us(const struct packet *p)
 		return false;
 	target.word[0] = arp->target;
 	info = find_local(&target, ABI_IPV4);
-	return info && answers_here(info, p->from.iface);
+	return info && is_ours_to_answer(info) &&
+	       (!(info->flags & ABI_LOCAL_ONE_IFACE) || info->iface == p->from.iface);
 }
 
 static __always_inline bool make_arp_reply(struct packet *p)

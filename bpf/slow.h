@@ -70,7 +70,7 @@ static __always_inline void walk_other(const struct packet *p, enum frame_kind k
 {
 	struct abi_local_info *info = find_local(&p->tuple.destination, p->tuple.family);
 
-	if (kind == FRAME_ICMP && info && answers_here(info, p->from.iface) && is_echo_request(p)) {
+	if (kind == FRAME_ICMP && info && is_ours_to_answer(info) && is_echo_request(p)) {
 		v->what = ABI_VERDICT_ANSWER;
 		v->answer = ABI_ANSWER_ECHO;
 		return;

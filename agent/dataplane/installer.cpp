@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstring>
 #include <set>
+#include <tuple>
 
 #include <bpf/bpf.h>
 #include <fmt/format.h>
@@ -128,8 +129,10 @@ void Installer::write_identities(const policy::Image& image) {
     }
     for (const auto& [id, endpoint] : image.endpoints) {
         auto& entry = tables_->endpoints[id];
-        if (entry.used == 0) {
+        if (entry.used == 0) { // its path may have been set already: that is not the image's
+            const auto path = std::tuple(entry.hop, entry.flags, entry.inline_prefix);
             entry = endpoint;
+            std::tie(entry.hop, entry.flags, entry.inline_prefix) = path;
         }
     }
     for (const auto& [id, proxy] : image.proxies) {

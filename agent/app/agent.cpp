@@ -1,0 +1,230 @@
+#include "app/agent.hpp"
+
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <sstream>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "app/controller.hpp"
+#include "app/handlers.hpp"
+#include "app/neighbourhood.hpp"
+#include "app/notify.hpp"
+#include "app/views.hpp"
+#include "dataplane/kernel.hpp"
+#include "model/codec.hpp"
+#include "serve/control_server.hpp"
+
+namespace proxip::app {
+
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr std::chrono::milliseconds netlink_settle{20};
+constexpr std::chrono::milliseconds health_settle{10}; // a switch that dies takes many backends at once
+constexpr std::chrono::seconds tick_interval{2};
+
+Result<std::string> read_file(const std::filesystem::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file) {
+        auto error = fail_errno("cannot read the configuration file", errno);
+        error.error().path = path.string();
+        return error;
+    }
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+struct File {
+    std::string text;
+    Config config;
+};
+
+Result<File> load_file(const std::filesystem::path& path) {
+    auto text = read_file(path);
+    if (!text) {
+        return std::unexpected(text.error());
+    }
+    auto config = parse_config(*text, path.string());
+    if (!config) {
+        return std::unexpected(config.error());
+    }
+    return File{.text = std::move(*text), .config = std::move(*config)};
+}
+
+class Agent {
+  public:
+    explicit Agent(const Options& options) : options_(options), signals_(loop_, SIGTERM, SIGINT, SIGHUP) {}
+
+    Result<void> run() {
+        if (auto begun = begin(); !begun) {
+            return begun;
+        }
+        await_signal();
+        await_tick();
+        notify_systemd("READY=1");
+        spdlog::info("ready: generation {}, {} services", controller_->generation(),
+                     controller_->running().services.size());
+        loop_.run();
+        notify_systemd("STOPPING=1");
+        spdlog::info("ended; the data plane stays");
+        return {};
+    }
+
+  private:
+    Result<void> begin() {
+        auto file = load_file(options_.config);
+        if (!file) {
+            return std::unexpected(file.error());
+        }
+        auto store = store::Store::open(options_.state);
+        if (!store) {
+            return std::unexpected(store.error());
+        }
+        store_ = std::move(*store);
+        auto dataplane = dataplane::open_kernel(options_.bpffs, file->config.agent.max_connections);
+        if (!dataplane) {
+            return std::unexpected(dataplane.error());
+        }
+        dataplane_ = std::move(*dataplane);
+        auto neighbourhood = Neighbourhood::start(loop_, *dataplane_);
+        if (!neighbourhood) {
+            return std::unexpected(neighbourhood.error());
+        }
+        neighbourhood_ = std::move(*neighbourhood);
+        checker_ = probe::Checker::make(
+            loop_, [this](const probe::Target& target, const probe::Outcome& outcome) { probed(target, outcome); });
+        controller_.emplace(Controller::Parts{*dataplane_, *store_, *neighbourhood_, *checker_});
+        if (auto begun = controller_->begin(file->config, file->text); !begun) {
+            return begun;
+        }
+        return listen();
+    }
+
+    Result<void> listen() {
+        auto monitor =
+            net::Monitor::start(loop_, [this](net::Monitor::What) { neighbourhood_->refresh(); }, netlink_settle);
+        if (!monitor) {
+            return std::unexpected(monitor.error());
+        }
+        monitor_ = std::move(*monitor);
+        views_.emplace(*controller_, *dataplane_, *neighbourhood_);
+        handlers_.emplace(*controller_, *views_, *dataplane_);
+        auto server = serve::ControlServer::listen(
+            loop_, options_.socket,
+            [this](const api::Request& request, const serve::Peer& /*peer*/) { return handlers_->handle(request); },
+            {});
+        if (!server) {
+            return std::unexpected(server.error());
+        }
+        server_ = std::move(*server);
+        return {};
+    }
+
+    void await_signal() {
+        signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+            if (error) {
+                return;
+            }
+            if (signal != SIGHUP) {
+                loop_.stop();
+                return;
+            }
+            reload();
+            await_signal();
+        });
+    }
+
+    void reload() {
+        auto file = load_file(options_.config);
+        auto applied = file ? controller_->commit_file(file->config, file->text)
+                            : Result<Controller::Outcome>(std::unexpected(file.error()));
+        if (applied) {
+            spdlog::info("{} applied: generation {}", options_.config.string(), applied->generation);
+        } else {
+            spdlog::error("not reloaded: {}", applied.error().text());
+        }
+    }
+
+    void await_tick() {
+        tick_.expires_after(tick_interval);
+        tick_.async_wait([this](const boost::system::error_code& error) {
+            if (!error) {
+                neighbourhood_->tick();
+                await_tick();
+            }
+        });
+    }
+
+    void probed(const probe::Target& target, const probe::Outcome& outcome) {
+        controller_->record(target, outcome);
+        if (!controller_->needs_reschedule() || reschedule_waits_) {
+            return;
+        }
+        reschedule_waits_ = true;
+        reschedule_.expires_after(health_settle);
+        reschedule_.async_wait([this](const boost::system::error_code& error) {
+            reschedule_waits_ = false;
+            if (!error) {
+                controller_->reschedule();
+            }
+        });
+    }
+
+    Options options_;
+    asio::io_context loop_{1};
+    asio::signal_set signals_;
+    asio::steady_timer tick_{loop_};
+    asio::steady_timer reschedule_{loop_};
+    bool reschedule_waits_ = false;
+    std::unique_ptr<store::Store> store_;
+    std::unique_ptr<dataplane::Dataplane> dataplane_;
+    std::unique_ptr<Neighbourhood> neighbourhood_;
+    std::unique_ptr<probe::Checker> checker_;
+    std::optional<Controller> controller_;
+    std::optional<Views> views_;
+    std::optional<Handlers> handlers_;
+    std::unique_ptr<net::Monitor> monitor_;
+    std::unique_ptr<serve::ControlServer> server_;
+};
+
+} // namespace
+
+Result<void> run_agent(const Options& options) {
+    return Agent(options).run();
+}
+
+Result<void> check_config(const Options& options) {
+    auto file = load_file(options.config);
+    if (!file) {
+        return std::unexpected(file.error());
+    }
+    auto ports = policy::check_port_memory(file->config);
+    if (!ports) {
+        return std::unexpected(ports.error());
+    }
+    for (const std::string& warning : warnings(file->config)) {
+        spdlog::warn("{}", warning);
+    }
+    fmt::print("{}: ok; proxy ports for {} endpoints need {} of {}\n", options.config.string(), ports->endpoints,
+               bytes_text(ports->bytes), bytes_text(file->config.agent.max_port_memory));
+    return {};
+}
+
+Result<void> detach(const Options& options) {
+    // Holding the state folder shows that no agent is running.
+    auto store = store::Store::open(options.state);
+    if (!store) {
+        return std::unexpected(store.error());
+    }
+    return dataplane::remove_kernel(options.bpffs);
+}
+
+} // namespace proxip::app

@@ -1,0 +1,243 @@
+#include "app/controller.hpp"
+
+#include <algorithm>
+#include <random>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+namespace proxip::app {
+
+namespace {
+
+// A command answers when the next hops that it needs are known, or after this long.
+constexpr std::chrono::milliseconds next_hop_patience{50};
+// No packet that began under the former configuration is still on its way after this long.
+constexpr std::chrono::seconds id_rest{1};
+
+std::map<policy::EndpointKey, policy::Id> endpoints_of(const Config& config, const policy::Identities& ids) {
+    std::map<policy::EndpointKey, policy::Id> out;
+    for (const Service& service : config.services) {
+        for (const Backend& backend : service.backends) {
+            const policy::EndpointKey key{.protocol = service.address.protocol, .address = backend.address};
+            if (const auto id = ids.endpoints.find(key)) {
+                out.emplace(key, *id);
+            }
+        }
+    }
+    return out;
+}
+
+} // namespace
+
+// ---- start
+// --------------------------------------------------------------------------------------------------------------
+
+Result<void> Controller::begin(const Config& file, const std::string& text) {
+    const std::uint64_t kernel_generation = parts_.dataplane.generation();
+    auto ids = parts_.dataplane.identities();
+    if (!ids) {
+        return std::unexpected(ids.error());
+    }
+    ids_ = std::move(*ids);
+    auto saved =
+        parts_.store.load(kernel_generation != 0 ? std::optional(kernel_generation) : std::optional<std::uint64_t>());
+    if (!saved) {
+        return std::unexpected(saved.error());
+    }
+    if (*saved) {
+        generation_ = std::max((*saved)->generation, kernel_generation);
+        if (auto done = restore(**saved); !done) {
+            return done;
+        }
+        if ((*saved)->file_digest == store::digest(text)) {
+            return {};
+        }
+        spdlog::info("the file changed since it was last applied");
+    } else {
+        generation_ = kernel_generation;
+        // Nothing is known of what ran: the file is the first configuration.
+        parts_.neighbourhood.refresh();
+    }
+    auto applied = commit_file(file, text);
+    if (!applied) {
+        return std::unexpected(applied.error());
+    }
+    for (const auto& change : *saved ? diff((*saved)->running, file) : std::vector<proxip::Change>{}) {
+        spdlog::info("from the file: {} {} {} -> {}", change.action, change.path, change.from, change.to);
+    }
+    return {};
+}
+
+Result<void> Controller::restore(const store::State& state) {
+    running_ = state.running;
+    applied_ = state.applied;
+    file_digest_ = state.file_digest;
+    overlay_ = Overlay(state.overlay);
+    health_.follow(running_);
+    const bool ran_already = parts_.dataplane.generation() != 0;
+    if (auto attached = parts_.neighbourhood.attach(running_.agent); !attached) {
+        if (!ran_already) {
+            return attached;
+        }
+        spdlog::error("{}", attached.error().text()); // an interface that went away must not keep the rest down
+    }
+    if (auto done = install(running_, overlay_, generation_, ran_already); !done) {
+        return done;
+    }
+    parts_.neighbourhood.detach_others(running_.agent);
+    parts_.checker.watch(HealthBook::targets(running_));
+    spdlog::info("generation {} restored", generation_);
+    return {};
+}
+
+// ---- changes
+// ------------------------------------------------------------------------------------------------------------
+
+bool Controller::available(const Overlay& overlay, const Service& service, const Backend& backend) const {
+    return overlay.admin(service, backend) == Admin::enabled &&
+           health_.state(service.name, backend.address) != policy::Health::down;
+}
+
+Result<policy::Image> Controller::compile(const Config& config, const Overlay& overlay, policy::Identities& ids) const {
+    return policy::compile(
+        config, [&](const Service& service, const Backend& backend) { return available(overlay, service, backend); },
+        ids, std::random_device{}());
+}
+
+// Ids that neither the configuration nor a connection names can be given to something else.
+void Controller::collect_ids() {
+    if (std::chrono::steady_clock::now() - installed_at_ < id_rest) {
+        return;
+    }
+    const bool any_unnamed =
+        ids_.services.all().size() > named_.services.size() || ids_.endpoints.all().size() > named_.endpoints.size() ||
+        ids_.bindings.all().size() > named_.bindings.size() || ids_.proxies.all().size() > named_.proxies.size() ||
+        ids_.rings.all().size() > named_.rings.size();
+    if (any_unnamed) {
+        parts_.dataplane.clear(policy::collect(ids_, named_, parts_.dataplane.open_references()));
+    }
+}
+
+Result<void> Controller::install(const Config& config, const Overlay& overlay, std::uint64_t generation,
+                                 bool ours_already) {
+    collect_ids();
+    policy::Identities ids = ids_;
+    auto image = compile(config, overlay, ids);
+    if (!image) {
+        return std::unexpected(image.error());
+    }
+    // Paths first: a backend that new connections are sent to has its next hop by then.
+    parts_.neighbourhood.follow(config, endpoints_of(config, ids), ours_already);
+    parts_.neighbourhood.settle(next_hop_patience);
+    if (auto done = parts_.dataplane.install(*image, generation); !done) {
+        parts_.neighbourhood.follow(running_, endpoints_of(running_, ids_), false);
+        return done;
+    }
+    ids_ = std::move(ids);
+    named_ = std::move(image->named);
+    installed_at_ = std::chrono::steady_clock::now();
+    return {};
+}
+
+Result<Controller::Outcome> Controller::plan(const Config& config) const {
+    if (auto valid = validate(config); !valid) {
+        return std::unexpected(valid.error());
+    }
+    auto ports = policy::check_port_memory(config);
+    if (!ports) {
+        return std::unexpected(ports.error());
+    }
+    policy::Identities ids = ids_;
+    if (auto image = compile(config, overlay_, ids); !image) {
+        return std::unexpected(image.error());
+    }
+    return Outcome{
+        .generation = generation_, .changes = diff(running_, config), .ports = *ports, .warnings = warnings(config)};
+}
+
+store::State Controller::state(std::uint64_t generation, const Change& change) const {
+    return {.generation = generation,
+            .running = change.config,
+            .applied = change.applied ? change.config : applied_,
+            .file_digest = change.applied.value_or(file_digest_),
+            .overlay = change.overlay.saved()};
+}
+
+Result<Controller::Outcome> Controller::commit(Change change) {
+    auto outcome = plan(change.config);
+    if (!outcome) {
+        return outcome;
+    }
+    change.overlay = change.overlay.kept_for(change.config);
+    const bool same = outcome->changes.empty() && change.config == running_ && change.overlay == overlay_;
+    const std::uint64_t next = same && generation_ != 0 ? generation_ : generation_ + 1;
+    if (same && generation_ != 0 && !change.applied) {
+        return outcome;
+    }
+    if (auto attached = parts_.neighbourhood.attach(change.config.agent); !attached) {
+        return std::unexpected(attached.error());
+    }
+    if (auto prepared = parts_.store.prepare(state(next, change)); !prepared) {
+        parts_.neighbourhood.detach_others(running_.agent);
+        return std::unexpected(prepared.error());
+    }
+    if (next != generation_) {
+        if (auto done = install(change.config, change.overlay, next, false); !done) {
+            parts_.store.abandon();
+            parts_.neighbourhood.detach_others(running_.agent);
+            return std::unexpected(done.error());
+        }
+    }
+    settle(change, next);
+    if (auto committed = parts_.store.commit(); !committed) {
+        // The kernel has taken it and it is on disk as prepared: a restart finds it by its generation.
+        spdlog::error("{}", committed.error().text());
+    }
+    outcome->generation = generation_;
+    return outcome;
+}
+
+void Controller::settle(const Change& change, std::uint64_t generation) {
+    if (change.applied) {
+        applied_ = change.config;
+        file_digest_ = *change.applied;
+    }
+    running_ = change.config;
+    overlay_ = change.overlay;
+    generation_ = generation;
+    parts_.neighbourhood.detach_others(running_.agent);
+    health_.follow(running_);
+    parts_.checker.watch(HealthBook::targets(running_));
+}
+
+Result<Controller::Outcome> Controller::commit_file(const Config& file, const std::string& text) {
+    return commit({.config = file, .overlay = overlay_.after_apply(file), .applied = store::digest(text)});
+}
+
+// ---- health
+// -------------------------------------------------------------------------------------------------------------
+
+void Controller::record(const probe::Target& target, const probe::Outcome& outcome) {
+    const auto before = health_.state(target.service, target.backend);
+    if (!health_.record(target, outcome)) {
+        return;
+    }
+    const bool up = health_.state(target.service, target.backend) == policy::Health::up;
+    spdlog::log(up ? spdlog::level::info : spdlog::level::warn, "service {}: backend {} is {} ({})", target.service,
+                target.backend.text(), up ? "up" : "down", outcome.detail);
+    // Unknown counts as up: a first good answer changes nothing.
+    reschedule_ = reschedule_ || !(up && before == policy::Health::unknown);
+}
+
+void Controller::reschedule() {
+    reschedule_ = false;
+    auto image = compile(running_, overlay_, ids_);
+    auto done = image ? parts_.dataplane.install(*image, generation_) : std::unexpected(image.error());
+    if (!done) {
+        spdlog::error("{}", done.error().text());
+        reschedule_ = true;
+    }
+}
+
+} // namespace proxip::app

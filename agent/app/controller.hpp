@@ -1,0 +1,92 @@
+#pragma once
+
+// The one writer of state. Every change takes the same way: valid, affordable, compiled, on disk, in the kernel; and
+// only then it is the running configuration. What fails on the way has changed nothing.
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "app/health_book.hpp"
+#include "app/neighbourhood.hpp"
+#include "app/overlay.hpp"
+#include "dataplane/dataplane.hpp"
+#include "model/diff.hpp"
+#include "policy/image.hpp"
+#include "probe/checker.hpp"
+#include "store/store.hpp"
+
+namespace proxip::app {
+
+class Controller {
+  public:
+    struct Parts {
+        dataplane::Dataplane& dataplane;
+        store::Store& store;
+        Neighbourhood& neighbourhood;
+        probe::Checker& checker;
+    };
+
+    explicit Controller(Parts parts) : parts_(parts) {}
+
+    // At start: the running configuration is restored when the file is the one that was last applied; a changed file is
+    // applied, and what that drops of hand-made changes is logged.
+    [[nodiscard]] Result<void> begin(const Config& file, const std::string& text);
+
+    struct Change {
+        Config config;
+        Overlay overlay;
+        std::optional<std::string> applied; // digest of the file that this is, when it is one
+    };
+    struct Outcome {
+        std::uint64_t generation = 0;
+        std::vector<proxip::Change> changes;
+        policy::PortArithmetic ports;
+        std::vector<std::string> warnings;
+    };
+    [[nodiscard]] Result<Outcome> commit(Change change);
+    [[nodiscard]] Result<Outcome> commit_file(const Config& file, const std::string& text);
+    // What commit() would say, without doing it.
+    [[nodiscard]] Result<Outcome> plan(const Config& config) const;
+
+    void record(const probe::Target& target, const probe::Outcome& outcome);
+    // After health changed: the same configuration, other schedules.
+    void reschedule();
+
+    [[nodiscard]] const Config& running() const { return running_; }
+    [[nodiscard]] const Overlay& overlay() const { return overlay_; }
+    [[nodiscard]] const HealthBook& health() const { return health_; }
+    [[nodiscard]] const policy::Identities& identities() const { return ids_; }
+    [[nodiscard]] std::uint64_t generation() const { return generation_; }
+    [[nodiscard]] bool drift() const { return running_ != applied_; }
+    [[nodiscard]] bool needs_reschedule() const { return reschedule_; }
+    [[nodiscard]] Admin admin(const Service& service, const Backend& backend) const {
+        return overlay_.admin(service, backend);
+    }
+
+  private:
+    [[nodiscard]] Result<void> restore(const store::State& state);
+    [[nodiscard]] Result<policy::Image> compile(const Config& config, const Overlay& overlay,
+                                                policy::Identities& ids) const;
+    [[nodiscard]] bool available(const Overlay& overlay, const Service& service, const Backend& backend) const;
+    [[nodiscard]] Result<void> install(const Config& config, const Overlay& overlay, std::uint64_t generation,
+                                       bool ours_already);
+    void collect_ids();
+    [[nodiscard]] store::State state(std::uint64_t generation, const Change& change) const;
+    void settle(const Change& change, std::uint64_t generation);
+
+    Parts parts_;
+    Config running_;
+    Config applied_;
+    std::string file_digest_;
+    Overlay overlay_;
+    HealthBook health_;
+    policy::Identities ids_;
+    policy::References named_; // by the running configuration
+    std::uint64_t generation_ = 0;
+    bool reschedule_ = false;
+    std::chrono::steady_clock::time_point installed_at_{};
+};
+
+} // namespace proxip::app

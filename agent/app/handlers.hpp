@@ -1,0 +1,54 @@
+#pragma once
+
+// One handler per request; each only calls.
+
+#include "api/messages.hpp"
+#include "app/controller.hpp"
+#include "app/views.hpp"
+
+namespace proxip::app {
+
+class Handlers {
+  public:
+    Handlers(Controller& controller, const Views& views, const dataplane::Dataplane& dataplane)
+        : controller_(controller), views_(views), dataplane_(dataplane) {}
+
+    [[nodiscard]] Result<api::Answer> handle(const api::Request& request);
+
+  private:
+    using Answer = Result<api::Answer>;
+
+    Answer on(const api::StatusRequest& request);
+    Answer on(const api::VersionRequest& request);
+    Answer on(const api::DropsRequest& request);
+    Answer on(const api::StatsRequest& request);
+    Answer on(const api::ServiceShow& request);
+    Answer on(const api::BackendShow& request);
+    Answer on(const api::PoolShow& request);
+    Answer on(const api::ConnShow& request);
+    Answer on(const api::ConnCountRequest& request);
+    Answer on(const api::ExplainRequest& request);
+    Answer on(const api::DumpRequest& request);
+    Answer on(const api::ServiceAdd& request);
+    Answer on(const api::ServiceSet& request);
+    Answer on(const api::ServiceDel& request);
+    Answer on(const api::BackendAdd& request);
+    Answer on(const api::BackendSet& request);
+    Answer on(const api::BackendDel& request);
+    Answer on(const api::BackendAdmin& request);
+    Answer on(const api::PoolAdd& request);
+    Answer on(const api::PoolSet& request);
+    Answer on(const api::PoolDel& request);
+    Answer on(const api::ValidateRequest& request);
+    Answer on(const api::DiffRequest& request);
+    Answer on(const api::ApplyRequest& request);
+
+    [[nodiscard]] Answer change(Config config, Overlay overlay);
+    [[nodiscard]] api::Plan plan_of(const Controller::Outcome& outcome, const Config& config, bool applied) const;
+
+    Controller& controller_;
+    const Views& views_;
+    const dataplane::Dataplane& dataplane_;
+};
+
+} // namespace proxip::app

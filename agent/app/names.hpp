@@ -1,0 +1,14 @@
+#pragma once
+
+// The ABI's numbers in the contract's words.
+
+#include <optional>
+#include <string>
+
+#include "policy/abi.hpp"
+
+namespace proxip::app {
+
+[[nodiscard]] std::optional<std::string> snat_reason_name(abi::abi_snat_reason reason); // none: the source is kept
+
+} // namespace proxip::app

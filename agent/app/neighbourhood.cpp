@@ -1,0 +1,373 @@
+#include "app/neighbourhood.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+namespace proxip::app {
+
+namespace {
+
+XdpMode mode_of(const AgentConfig& agent, const Interface& interface) {
+    return interface.xdp_mode.value_or(agent.xdp_mode);
+}
+
+} // namespace
+
+Result<std::unique_ptr<Neighbourhood>> Neighbourhood::start(boost::asio::io_context& loop,
+                                                            dataplane::Dataplane& dataplane) {
+    auto netlink = net::Netlink::open();
+    if (!netlink) {
+        return std::unexpected(netlink.error());
+    }
+    std::unique_ptr<Neighbourhood> out(new Neighbourhood(dataplane, std::move(*netlink)));
+    auto announcer =
+        net::Announcer::start(loop, [self = out.get()](const net::Claim& claim, std::optional<net::Mac> owner) {
+            self->decided(claim, owner);
+        });
+    if (!announcer) {
+        return std::unexpected(announcer.error());
+    }
+    out->announcer_ = std::move(*announcer);
+    out->read_links();
+    return out;
+}
+
+// ---- interfaces
+// ---------------------------------------------------------------------------------------------------------
+
+void Neighbourhood::read_links() {
+    if (auto links = netlink_->links()) {
+        links_.clear();
+        for (net::Link& link : *links) {
+            links_.emplace(link.index, std::move(link));
+        }
+    }
+    if (auto connected = netlink_->connected()) {
+        connected_ = std::move(*connected);
+    }
+    if (auto addresses = netlink_->addresses()) {
+        host_addresses_ = {addresses->begin(), addresses->end()};
+    }
+}
+
+void Neighbourhood::learn_link(const net::Link& link) {
+    const dataplane::Link known{.index = link.index,
+                                .mac = link.mac,
+                                .mtu = link.mtu,
+                                .ethernet = link.ethernet,
+                                .partial_checksums = !link.kind.empty()};
+    if (auto done = dataplane_.set_link(known); !done) {
+        spdlog::error("{}: {}", link.name, done.error().text());
+        return;
+    }
+    if (used_links_.insert(link.index).second) {
+        dataplane_.probe_redirect(link.index);
+    }
+}
+
+Result<std::uint32_t> Neighbourhood::link_named(const std::string& name) const {
+    for (const auto& [index, link] : links_) {
+        if (link.name == name) {
+            return index;
+        }
+    }
+    return fail(ErrorCode::refused, fmt::format("there is no interface \"{}\"", name), "agent.interfaces");
+}
+
+std::string Neighbourhood::link_name(std::uint32_t index) const {
+    auto link = links_.find(index);
+    return link == links_.end() ? fmt::format("#{}", index) : link->second.name;
+}
+
+Result<std::uint32_t> Neighbourhood::link_towards(const Address& address) const {
+    auto route = netlink_->route(address);
+    if (!route) {
+        return std::unexpected(route.error());
+    }
+    return route->link;
+}
+
+Result<void> Neighbourhood::attach(const AgentConfig& agent) {
+    read_links();
+    std::set<std::uint32_t> before;
+    for (const auto& attachment : dataplane_.attachments()) {
+        before.insert(attachment.index);
+    }
+    std::vector<std::uint32_t> added;
+    for (const Interface& interface : agent.interfaces) {
+        Result<void> result;
+        auto index = link_named(interface.name);
+        if (!index) {
+            result = std::unexpected(index.error());
+        } else {
+            learn_link(links_.at(*index));
+            if (auto used = dataplane_.attach(*index, mode_of(agent, interface)); !used) {
+                result = std::unexpected(used.error());
+            } else if (!before.contains(*index)) {
+                added.push_back(*index);
+                spdlog::info("{}: attached, {} mode", interface.name, *used == XdpMode::native ? "native" : "generic");
+            }
+        }
+        if (!result) {
+            for (const std::uint32_t undo : added) {
+                dataplane_.detach(undo);
+            }
+            return result;
+        }
+    }
+    return {};
+}
+
+void Neighbourhood::detach_others(const AgentConfig& agent) {
+    for (const auto& attachment : dataplane_.attachments()) {
+        const std::string name = link_name(attachment.index);
+        const bool named =
+            std::ranges::any_of(agent.interfaces, [&](const auto& wanted) { return wanted.name == name; });
+        if (!named) {
+            dataplane_.detach(attachment.index);
+            spdlog::info("{}: detached", name);
+        }
+    }
+}
+
+// ---- next hops
+// ----------------------------------------------------------------------------------------------------------
+
+void Neighbourhood::follow(const Config& config, const std::map<policy::EndpointKey, policy::Id>& endpoints,
+                           bool ours_already) {
+    config_ = config;
+    endpoints_ = endpoints;
+    std::erase_if(targets_, [&](const auto& entry) { return !endpoints.contains(entry.first); });
+    for (const auto& [key, id] : endpoints) {
+        targets_.try_emplace(key);
+    }
+    vips_.clear();
+    proxies_.clear();
+    for (const Service& service : config.services) {
+        vips_.insert(service.address.address);
+    }
+    for (const ProxyPool& pool : config.pools) {
+        const auto addresses = pool.each_address();
+        proxies_.insert(addresses.begin(), addresses.end());
+    }
+    resolve_paths();
+    claim(ours_already);
+    publish_locals();
+}
+
+// Does the answer of this backend come back here by itself? Then, how long is the prefix of its own segment?
+std::optional<int> Neighbourhood::inline_prefix(const Address& backend) const {
+    std::optional<int> network;
+    for (const Prefix& prefix : config_.agent.inline_networks) {
+        if (prefix.contains(backend)) {
+            network = std::max(network.value_or(0), prefix.length);
+        }
+    }
+    if (!network) {
+        return std::nullopt;
+    }
+    for (const net::Connected& segment : connected_) {
+        if (segment.prefix.contains(backend) && segment.prefix.length > 0) {
+            return segment.prefix.length;
+        }
+    }
+    return network;
+}
+
+void Neighbourhood::resolve(const policy::EndpointKey& key, Target& target) {
+    auto route = netlink_->route(key.address.address);
+    if (!route) {
+        target.path = {}; // not to be reached at all: better counted than sent astray
+        target.reachable = false;
+        return;
+    }
+    const Address next = route->gateway.value_or(key.address.address);
+    const bool moved = route->link != target.link || next != target.next;
+    target.link = route->link;
+    target.next = next;
+    target.path.inline_prefix = inline_prefix(key.address.address);
+    const auto link = links_.find(route->link);
+    if (link == links_.end()) {
+        return;
+    }
+    learn_link(link->second);
+    if (!link->second.ethernet) {
+        target.path.hop = dataplane::Path::Hop{.link = route->link, .mac = {}};
+        target.reachable = true;
+        return;
+    }
+    const auto neighbour = netlink_->neighbour(route->link, next);
+    if (neighbour && *neighbour && (*neighbour)->valid) {
+        target.path.hop = dataplane::Path::Hop{.link = route->link, .mac = (*neighbour)->mac};
+        target.reachable = true;
+        return;
+    }
+    target.reachable = false;
+    if (moved) { // what was known of the former way is of no use; on the same way the last known MAC stays
+        target.path.hop.reset();
+    }
+    (void)netlink_->resolve(route->link, next);
+}
+
+void Neighbourhood::resolve_paths() {
+    for (auto& [key, target] : targets_) {
+        resolve(key, target);
+        dataplane_.set_path(endpoints_.at(key), target.path);
+    }
+}
+
+void Neighbourhood::settle(std::chrono::milliseconds patience) {
+    const auto until = std::chrono::steady_clock::now() + patience;
+    const auto waiting = [&] {
+        bool any = false;
+        for (auto& [key, target] : targets_) {
+            if (target.link != 0 && !target.path.hop) {
+                const auto neighbour = netlink_->neighbour(target.link, target.next);
+                any = any || !(neighbour && *neighbour && (*neighbour)->valid);
+            }
+        }
+        return any;
+    };
+    while (waiting() && std::chrono::steady_clock::now() < until) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    resolve_paths();
+}
+
+void Neighbourhood::refresh() {
+    const auto before = links_;
+    read_links();
+    for (const std::uint32_t index : std::set(used_links_)) {
+        if (auto link = links_.find(index); link != links_.end()) {
+            learn_link(link->second);
+            if (auto old = before.find(index);
+                old == before.end() || old->second.mac != link->second.mac || (!old->second.up && link->second.up)) {
+                announcer_->announce(index);
+            }
+        } else {
+            used_links_.erase(index);
+            dataplane_.forget_link(index);
+        }
+    }
+    for (const auto& attachment : dataplane_.attachments()) {
+        if (!links_.contains(attachment.index)) {
+            dataplane_.detach(attachment.index); // what is left of a hook whose interface was deleted
+        }
+    }
+    for (const Interface& interface : config_.agent.interfaces) { // one that came back is attached again
+        if (link_named(interface.name)) {
+            AgentConfig one = config_.agent;
+            one.interfaces = {interface};
+            if (auto attached = attach(one); !attached) {
+                spdlog::warn("{}", attached.error().text());
+            }
+        }
+    }
+    resolve_paths();
+    claim(false);
+    publish_locals();
+}
+
+void Neighbourhood::tick() {
+    for (const std::uint32_t index : used_links_) {
+        const bool before = dataplane_.takes_redirects(index);
+        dataplane_.probe_redirect(index);
+        if (dataplane_.takes_redirects(index) != before) {
+            spdlog::info("{}: packets leave by {}", link_name(index), before ? "clsact" : "XDP redirect");
+        }
+    }
+    for (auto& [key, target] : targets_) {
+        if (target.link != 0) {
+            (void)netlink_->resolve(target.link, target.next);
+        }
+    }
+}
+
+// ---- addresses of ours
+// --------------------------------------------------------------------------------------------------
+
+// An address that is on-link somewhere belongs to that interface alone; any other is answered for on all of them.
+dataplane::Local Neighbourhood::local_of(const Address& address) const {
+    dataplane::Local local{.vip = vips_.contains(address),
+                           .proxy = proxies_.contains(address),
+                           .host = host_addresses_.contains(address),
+                           .answer = answered_.contains(address)};
+    int longest = 0;
+    for (const net::Connected& segment : connected_) {
+        if (segment.prefix.contains(address) && segment.prefix.length > longest) {
+            longest = segment.prefix.length;
+            local.only_link = segment.link;
+        }
+    }
+    return local;
+}
+
+void Neighbourhood::publish_locals() {
+    std::map<Address, dataplane::Local> locals;
+    for (const auto* addresses : {&vips_, &proxies_}) {
+        for (const Address& address : *addresses) {
+            locals.emplace(address, local_of(address));
+        }
+    }
+    if (auto done = dataplane_.set_locals(locals); !done) {
+        spdlog::error("{}", done.error().text());
+    }
+}
+
+void Neighbourhood::claim(bool known) {
+    std::vector<net::Claim> claims;
+    std::set<Address> wanted;
+    for (const auto* addresses : {&vips_, &proxies_}) {
+        for (const Address& address : *addresses) {
+            if (!wanted.insert(address).second) {
+                continue;
+            }
+            const auto local = local_of(address);
+            if (local.host) {
+                continue; // the host itself answers and announces
+            }
+            for (const auto& attachment : dataplane_.attachments()) {
+                const auto link = links_.find(attachment.index);
+                if (link != links_.end() && (local.only_link == 0 || local.only_link == attachment.index)) {
+                    claims.push_back({.link = attachment.index, .mac = link->second.mac, .address = address});
+                }
+            }
+        }
+    }
+    std::erase_if(answered_, [&](const Address& address) { return !wanted.contains(address); });
+    std::erase_if(owners_, [&](const auto& owner) { return !wanted.contains(owner.first); });
+    if (known) {
+        answered_ = wanted;
+    }
+    announcer_->claim(std::move(claims), known);
+}
+
+void Neighbourhood::decided(const net::Claim& claim, std::optional<net::Mac> owner) {
+    if (!vips_.contains(claim.address) && !proxies_.contains(claim.address)) {
+        return;
+    }
+    if (owner) {
+        answered_.erase(claim.address);
+        owners_[claim.address] = *owner;
+        spdlog::error("{} is also at {} on {}: not answered for until it is free", claim.address.text(),
+                      net::mac_text(*owner), link_name(claim.link));
+    } else {
+        answered_.insert(claim.address);
+        owners_.erase(claim.address);
+    }
+    publish_locals();
+}
+
+std::vector<std::string> Neighbourhood::conflicts() const {
+    std::vector<std::string> out;
+    for (const auto& [address, mac] : owners_) {
+        out.push_back(fmt::format("{} is also at {}; it is not answered for", address.text(), net::mac_text(mac)));
+    }
+    return out;
+}
+
+} // namespace proxip::app

@@ -1,0 +1,85 @@
+#pragma once
+
+// Keeps the data plane's interfaces, next hops and addresses as the kernel's routing has them, and announces our
+// addresses.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+
+#include "dataplane/dataplane.hpp"
+#include "model/config.hpp"
+#include "net/announce.hpp"
+#include "net/netlink.hpp"
+
+namespace proxip::app {
+
+class Neighbourhood {
+  public:
+    [[nodiscard]] static Result<std::unique_ptr<Neighbourhood>> start(boost::asio::io_context& loop,
+                                                                      dataplane::Dataplane& dataplane);
+
+    // The interfaces that a configuration names, attached and known. Refused, and nothing changed, when one does not
+    // exist or its hook is held.
+    [[nodiscard]] Result<void> attach(const AgentConfig& agent);
+    // Those that are attached, but not named any more.
+    void detach_others(const AgentConfig& agent);
+
+    // Follow this configuration: `endpoints` are the data plane's ids of its backends. `ours_already`: the addresses
+    // were ours before this agent started, so nobody is asked.
+    void follow(const Config& config, const std::map<policy::EndpointKey, policy::Id>& endpoints, bool ours_already);
+    // Waits a moment until the next hops of new endpoints are known, so that a connection that comes right after the
+    // command does not meet an unknown MAC.
+    void settle(std::chrono::milliseconds patience);
+
+    void refresh(); // after links, routes or neighbours changed
+    void tick();    // from time to time: next hops confirmed, redirects probed again
+
+    [[nodiscard]] std::vector<std::string> conflicts() const; // "1.1.1.80 is also at 02:..."
+    [[nodiscard]] std::string link_name(std::uint32_t index) const;
+    [[nodiscard]] Result<std::uint32_t> link_towards(const Address& address) const;
+    [[nodiscard]] Result<std::uint32_t> link_named(const std::string& name) const;
+
+  private:
+    struct Target { // an endpoint and what is known of the way to it
+        dataplane::Path path;
+        std::uint32_t link = 0;
+        Address next; // the neighbour: the backend itself, or its gateway
+        bool reachable = false;
+    };
+
+    Neighbourhood(dataplane::Dataplane& dataplane, std::unique_ptr<net::Netlink> netlink)
+        : dataplane_(dataplane), netlink_(std::move(netlink)) {}
+
+    void read_links();
+    void learn_link(const net::Link& link);
+    void resolve_paths();
+    void resolve(const policy::EndpointKey& key, Target& target);
+    [[nodiscard]] std::optional<int> inline_prefix(const Address& backend) const;
+    void publish_locals();
+    [[nodiscard]] dataplane::Local local_of(const Address& address) const;
+    void claim(bool known);
+    void decided(const net::Claim& claim, std::optional<net::Mac> owner);
+
+    dataplane::Dataplane& dataplane_;
+    std::unique_ptr<net::Netlink> netlink_;
+    std::unique_ptr<net::Announcer> announcer_;
+    Config config_;
+    std::map<std::uint32_t, net::Link> links_;
+    std::set<std::uint32_t> used_links_; // known to the data plane
+    std::vector<net::Connected> connected_;
+    std::set<Address> host_addresses_;
+    std::map<policy::EndpointKey, policy::Id> endpoints_;
+    std::map<policy::EndpointKey, Target> targets_;
+    std::set<Address> vips_;
+    std::set<Address> proxies_;
+    std::set<Address> answered_; // nobody else has them
+    std::map<Address, net::Mac> owners_;
+};
+
+} // namespace proxip::app

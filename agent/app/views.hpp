@@ -1,0 +1,47 @@
+#pragma once
+
+// The running state in the shapes of the control protocol. Reads only.
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/messages.hpp"
+#include "app/controller.hpp"
+
+namespace proxip::app {
+
+class Views {
+  public:
+    Views(const Controller& controller, const dataplane::Dataplane& dataplane, const Neighbourhood& neighbourhood)
+        : controller_(controller), dataplane_(dataplane), neighbourhood_(neighbourhood) {}
+
+    [[nodiscard]] api::Status status() const;
+    [[nodiscard]] Result<std::vector<api::ServiceView>> services(const std::optional<std::string>& name) const;
+    [[nodiscard]] Result<std::vector<api::BackendView>> backends(const std::optional<std::string>& service,
+                                                                 const std::optional<SocketAddress>& address) const;
+    [[nodiscard]] Result<std::vector<api::PoolView>> pools(const std::optional<std::string>& name) const;
+    [[nodiscard]] Result<std::vector<api::StatsView>> stats(const std::optional<std::string>& name) const;
+    [[nodiscard]] Result<std::vector<api::ConnView>> connections(const api::ConnFilter& filter,
+                                                                 std::uint32_t limit) const;
+    [[nodiscard]] Result<api::ConnCount> count(const api::ConnFilter& filter) const;
+    [[nodiscard]] Result<api::Explain> explain(const api::ExplainRequest& request) const;
+
+  private:
+    [[nodiscard]] api::BackendView backend(const Service& service, const Backend& backend) const;
+    [[nodiscard]] api::ServiceView service(const Service& service) const;
+    [[nodiscard]] api::PoolView pool(const ProxyPool& pool) const;
+    [[nodiscard]] api::StatsView stats(const Service& service) const;
+    [[nodiscard]] std::optional<dataplane::BindingCounts> counts(const Service& service, const Backend& backend) const;
+    [[nodiscard]] std::string service_name(policy::Id id) const;
+    [[nodiscard]] Result<void> known(const std::optional<std::string>& service) const;
+    [[nodiscard]] bool matches(const api::ConnFilter& filter, const dataplane::Connection& connection) const;
+
+    const Controller& controller_;
+    const dataplane::Dataplane& dataplane_;
+    const Neighbourhood& neighbourhood_;
+    std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+};
+
+} // namespace proxip::app
