@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "model/codec.hpp"
@@ -270,33 +271,35 @@ TEST_CASE("deep nesting is refused before anything recurses over it", "[model]")
         return out;
     };
     constexpr int many = 1'000'000;
-    CHECK(error_of("a = " + repeat("[", many)).starts_with("lb.toml:1:"));
-    CHECK(error_of("a = " + repeat("[", 40) + repeat("]", 40)).find("nested more than 16 deep") != std::string::npos);
+    CHECK(error_of(std::string{"a = "}.append(repeat("[", many))).starts_with("lb.toml:1:"));
+    CHECK(error_of(std::string{"a = "}.append(repeat("[", 40)).append(repeat("]", 40)))
+              .find("nested more than 16 deep") != std::string::npos);
     CHECK(error_of(repeat("a.", many) + "a = 1\n") == "lb.toml:1:1: found a key of more than 16 parts, expected fewer");
-    CHECK(error_of("\n[" + repeat("\"a\" . ", many) + "a]\n") ==
+    CHECK(error_of(std::string{"\n["}.append(repeat("\"a\" . ", many)).append("a]\n")) ==
           "lb.toml:2:1: found a key of more than 16 parts, expected fewer");
     CHECK(error_of(repeat("{\"a\":", many), "x") == "x: found values nested more than 16 deep, expected fewer");
-    CHECK(error_of("{\"a\":" + repeat("[", many), "x") == "x: found values nested more than 16 deep, expected fewer");
+    CHECK(error_of(std::string{"{\"a\":"}.append(repeat("[", many)), "x") ==
+          "x: found values nested more than 16 deep, expected fewer");
 }
 
 TEST_CASE("dots in strings and comments are no keys", "[model]") {
     const std::string dots(100, '.');
-    CHECK(error_of("# " + dots + "\n[agent] # '" + dots + "\nmetrics = \"\" # " + dots + "\n") == "no error");
-    CHECK(error_of("[agent]\nmetrics = \"\\\"" + dots + "\"\n").find("agent.metrics") != std::string::npos);
-    CHECK(error_of("[agent]\nmetrics = '\\"
-                   "'\n" +
-                   dots)
-              .find("more than 16 parts") != std::string::npos);
-    CHECK(error_of("[agent]\nmetrics = \"\"\"\n" + dots + "\"\"\"\"\"\n").find("agent.metrics") != std::string::npos);
-    CHECK(error_of("[agent]\nmetrics = '''\n" + dots + "'''\n").find("agent.metrics") != std::string::npos);
+    const auto with_dots = [&dots](fmt::format_string<const std::string&> text) {
+        return error_of(fmt::format(text, dots));
+    };
+    CHECK(with_dots("# {0}\n[agent] # '{0}\nmetrics = \"\" # {0}\n") == "no error");
+    CHECK(with_dots("[agent]\nmetrics = \"\\\"{}\"\n").find("agent.metrics") != std::string::npos);
+    CHECK(with_dots("[agent]\nmetrics = '\\'\n{}").find("more than 16 parts") != std::string::npos);
+    CHECK(with_dots("[agent]\nmetrics = \"\"\"\n{}\"\"\"\"\"\n").find("agent.metrics") != std::string::npos);
+    CHECK(with_dots("[agent]\nmetrics = '''\n{}'''\n").find("agent.metrics") != std::string::npos);
 }
 
 TEST_CASE("files that would take the parser hours are refused at once", "[model]") {
     std::string dotted;
     std::string tables;
     for (int i = 0; i < 70'000; ++i) {
-        dotted += "a" + std::to_string(i) + ".b = 1\n";
-        tables += "[[a" + std::to_string(i) + "]]\n";
+        dotted += fmt::format("a{}.b = 1\n", i);
+        tables += fmt::format("[[a{}]]\n", i);
     }
     CHECK(error_of(dotted) ==
           "lb.toml:65537:1: found more than 65536 dotted keys, expected tables such as [service.check]");

@@ -1,6 +1,6 @@
 #include <catch2/catch.hpp>
 
-#include <chrono>
+#include <ctime>
 #include <set>
 
 #include <fmt/format.h>
@@ -42,7 +42,7 @@ T within(T first, T last) { // both included
 
 std::string name() {
     const auto letters = gen::elementOf(std::string{"abcXYZ019_.-"});
-    return "n" + *gen::container<std::string>(letters);
+    return fmt::format("n{}", *gen::container<std::string>(letters));
 }
 
 Millis duration(Millis least) {
@@ -117,7 +117,7 @@ proxip::Check check() {
 Service service(std::uint8_t number, const std::vector<proxip::ProxyPool>& pools) {
     using enum proxip::Scheduler;
     Service out;
-    out.name = fmt::format("{}{}", name(), number).substr(0, 60) + std::to_string(number);
+    out.name = fmt::format("{}{}", name().substr(0, 60), number);
     out.address = {.protocol = *gen::element(proxip::Protocol::tcp, proxip::Protocol::udp),
                    .address = v4(20, number, byte(), byte()),
                    .ports = *gen::element(PortRange{}, PortRange{80, 80}, PortRange{1000, 1010})};
@@ -169,6 +169,11 @@ Config large(int services, int backends) {
         out.services.push_back(std::move(next));
     }
     return out;
+}
+
+// Of this process: what others do on the machine does not count.
+double cpu_milliseconds() {
+    return 1000.0 * static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
 }
 
 } // namespace
@@ -246,21 +251,21 @@ TEST_CASE("damaged text is parsed or refused with a place", "[model][property]")
 TEST_CASE("a thousand services of ten backends are read at once", "[model][speed]") {
     const Config wanted = large(1000, 10);
     const std::string text = proxip::write_config(wanted, Format::toml);
-    const auto start = std::chrono::steady_clock::now();
+    const double start = cpu_milliseconds();
     const auto parsed = proxip::parse_config(text, "large");
-    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
+    const double took = cpu_milliseconds() - start;
     REQUIRE(parsed);
     CHECK(*parsed == wanted);
-    CAPTURE(took.count());
-    CHECK(took.count() < 5000); // 0.1 s in release; room for a sanitizer on a busy machine
+    CAPTURE(took);
+    CHECK(took < 5000); // 0.1 s in release; room for a sanitizer on a busy machine
 }
 
 TEST_CASE("the largest configuration is validated and compared in linear time", "[model][speed]") {
     const Config wanted = large(8192, 4);
-    const auto start = std::chrono::steady_clock::now();
+    const double start = cpu_milliseconds();
     CHECK(proxip::validate(wanted));
     CHECK(proxip::diff(wanted, wanted).empty());
-    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
-    CAPTURE(took.count());
-    CHECK(took.count() < 5000); // 0.1 s in release
+    const double took = cpu_milliseconds() - start;
+    CAPTURE(took);
+    CHECK(took < 5000); // 0.1 s in release
 }

@@ -1,8 +1,8 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
+#include <ctime>
 #include <map>
 #include <random>
 
@@ -76,6 +76,11 @@ bool is_prime(std::size_t number) {
     return number > 1;
 }
 
+// Of this process: what others do on the machine does not count.
+double cpu_milliseconds() {
+    return 1000.0 * static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+}
+
 } // namespace
 
 TEST_CASE("maglev: shares are within 10 % of the weights 1 to 10", "[policy]") {
@@ -147,11 +152,11 @@ TEST_CASE("maglev: sizes are prime, few, and have 100 positions a backend", "[po
 
 TEST_CASE("maglev: the largest table is built at once", "[policy][speed]") {
     const auto backends = equal_backends(0, 10);
-    const auto start = std::chrono::steady_clock::now();
+    const double start = cpu_milliseconds();
     CHECK(maglev_table(backends, 65521).size() == 65521);
-    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
-    CAPTURE(took.count());
-    CHECK(took.count() < 500); // 4 ms in release; room for a sanitizer on a busy machine
+    const double took = cpu_milliseconds() - start;
+    CAPTURE(took);
+    CHECK(took < 500); // 4 ms in release; room for a sanitizer on a busy machine
 }
 
 TEST_CASE("round robin: a cycle has exactly the weights", "[policy]") {
@@ -189,8 +194,8 @@ TEST_CASE("round robin: the longest cycle is built at once", "[policy][speed]") 
         }
         return out;
     }();
-    const auto start = std::chrono::steady_clock::now();
+    const double start = cpu_milliseconds();
     CHECK(round_robin_table(backends).size() == 1024 * 256 - 1);
-    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
-    CHECK(took.count() < 2000); // 30 ms in release
+    const double took = cpu_milliseconds() - start;
+    CHECK(took < 2000); // 30 ms in release
 }
