@@ -17,12 +17,18 @@ constexpr std::size_t max_dots_in_line = max_depth;
 constexpr std::size_t max_dots = 65536;    // dotted keys in all
 constexpr std::size_t max_headers = 65536; // [tables] and [[tables]]: more than limits:: has services and backends
 
+bool is_control(char character) {
+    return (character >= '\0' && character < ' ' && character != '\t' && character != '\n' && character != '\r') ||
+           character == '\x7f';
+}
+
 class Guard {
   public:
     explicit Guard(std::string_view text) : text_(text) {}
 
     std::optional<SyntaxFault> run() {
-        while (at_ < text_.size() && !fault_) {
+        // Nothing is parsed from a control character on: that one is the parser's to refuse, and it says so better.
+        while (at_ < text_.size() && !fault_ && !is_control(text_[at_])) {
             step();
         }
         return std::move(fault_);

@@ -241,6 +241,10 @@ TEST_CASE("what is no configuration is refused, wherever it breaks", "[model]") 
                                     "ELF\x02\x01\x01\0\0\0",
                                     10})
               .starts_with("lb.toml:1:"));
+    CHECK(error_of(std::string("\x7f"
+                               "ELF\n")
+                       .append(100, '.'))
+              .starts_with("lb.toml:1:1: "));
     CHECK(error_of(std::string_view{"[agent]\nmetrics = \"a\0b\"\n", 23}).starts_with("lb.toml:2:"));
     CHECK(error_of("[agent]\nmetrics = \"\xff\xfe\"\n").starts_with("lb.toml:2:"));
     CHECK(error_of("{\"agent\":{\"metrics\":\"\xff\"}}", "x").starts_with("x:1:"));
