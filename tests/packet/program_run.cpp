@@ -22,7 +22,7 @@ std::optional<abi::abi_mark> mark_of(const Bytes& metadata) {
     if (metadata.size() < sizeof mark) {
         return std::nullopt;
     }
-    std::memcpy(&mark, metadata.data() + metadata.size() - sizeof mark, sizeof mark);
+    std::memcpy(&mark, metadata.data(), sizeof mark);
     return mark.magic == abi::ABI_MARK_MAGIC ? std::optional(mark) : std::nullopt;
 }
 
@@ -55,6 +55,20 @@ Outcome run_xdp(int program, std::uint32_t ifindex, const Frame& frame, std::siz
     return {.verdict = static_cast<Verdict>(options.retval),
             .frame = {Bytes(data, out.end())},
             .mark = mark_of(Bytes(out.begin(), data))};
+}
+
+std::size_t all_metadata(int program, std::uint32_t ifindex) {
+    constexpr std::size_t most = 256;
+    const Frame nothing_of_ours{Bytes(60)};
+    for (std::size_t size = most; size > 0; size -= 4) {
+        try {
+            (void)run_xdp(program, ifindex, nothing_of_ours, size);
+            return size;
+        } catch (const std::system_error&) {
+            continue; // more than this kernel takes
+        }
+    }
+    return 0;
 }
 
 SkbOutcome run_skb(int program, std::uint32_t ifindex, const Frame& frame) {

@@ -24,6 +24,9 @@ struct Outcome {
 // `taken_metadata`: bytes of metadata that stand in front of the frame already.
 [[nodiscard]] Outcome run_xdp(int program, std::uint32_t ifindex, const Frame& frame, std::size_t taken_metadata = 0);
 
+// How much of it leaves no room for more.
+[[nodiscard]] std::size_t all_metadata(int program, std::uint32_t ifindex);
+
 struct SkbOutcome {
     int action = 0; // TC_ACT_*
     Frame frame;

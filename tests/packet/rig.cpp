@@ -163,6 +163,16 @@ void Rig::flags(std::uint32_t ifindex, std::uint16_t set, std::uint16_t cleared)
     }
 }
 
+std::uint16_t Rig::flags_of(std::uint32_t ifindex) const {
+    for (std::uint32_t place = 0; place < abi::ABI_MAX_IFACES; ++place) {
+        abi::abi_iface entry{};
+        if (bpf_map_lookup_elem(map("iface"), &place, &entry) == 0 && entry.ifindex == ifindex) {
+            return entry.flags;
+        }
+    }
+    return 0;
+}
+
 void Rig::mtu(std::uint32_t ifindex, std::uint32_t bytes) {
     add_link(ifindex, ifindex == front ? front_mac : back_mac, bytes);
 }

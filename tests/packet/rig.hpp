@@ -51,6 +51,7 @@ class Rig {
     [[nodiscard]] std::optional<dataplane::Connection> connection_of(std::uint16_t from_port, Ip from = client) const;
 
     void flags(std::uint32_t ifindex, std::uint16_t set, std::uint16_t cleared) const; // enum abi_iface_flags
+    [[nodiscard]] std::uint16_t flags_of(std::uint32_t ifindex) const;
     void mtu(std::uint32_t ifindex, std::uint32_t bytes);
     void paths(const dataplane::Path& path); // of every endpoint
     [[nodiscard]] dataplane::Path path() const {

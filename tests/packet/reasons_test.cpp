@@ -1,0 +1,196 @@
+#include <catch2/catch.hpp>
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <thread>
+
+#include <bpf/bpf.h>
+
+#include "packet/rig.hpp"
+
+// Every reason of bpf/abi/reasons.h: how it comes about, or why it cannot be made here.
+
+namespace proxip::packet {
+
+namespace {
+
+struct Way {
+    std::function<void(Rig&)> make{};
+    std::string_view not_here{};
+};
+
+Config bare(std::uint16_t last_port) {
+    Config config = basic_config();
+    config.pools[0].ports = {3000, last_port};
+    return config;
+}
+
+void say_again_on_one_port(Rig& rig, std::uint8_t flags_before) {
+    rig.install(bare(3000));
+    rig.open(40000);
+    if (flags_before != 0) {
+        rig.reply(3000, flags_before);
+    }
+    rig.open(40001);
+}
+
+void wait_for_expiry(Rig& rig) {
+    Config config = basic_config();
+    config.services[0].idle_timeout.syn = Millis(100);
+    rig.install(config);
+    rig.open();
+    for (int i = 0; i < 2000 && rig.count(abi::ABI_EXPIRED) == 0; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+}
+
+void take_the_tuple_twice(Rig& rig) {
+    Config config = basic_config();
+    config.services[0].snat = Snat::never;
+    config.services.push_back(config.services[0]);
+    config.services[2].address.ports = {81, 81};
+    rig.install(config);
+    rig.say(client_port, Syn);
+    (void)rig.from_client(Ethernet{} / Ipv4{} / Tcp{.destination = 81, .flags = Syn});
+}
+
+void replace_the_programs(Rig& rig) {
+    const std::uint32_t slow = 1;
+    (void)bpf_map_delete_elem(rig.map("programs"), &slow);
+    rig.say(client_port, Syn);
+}
+
+// No redirect, and a driver that has no room for a mark: here because there is metadata in front of the frame already.
+void leave_no_way_out(Rig& rig) {
+    const int program = rig.program("proxip_xdp");
+    const auto taken = all_metadata(program, rig.front);
+    rig.flags(rig.front, 0, abi::ABI_IFACE_REDIRECT_IN);
+    (void)run_xdp(program, rig.front, Ethernet{} / Ipv4{} / Icmp{}, taken);
+}
+
+void send(Rig& rig, const Frame& frame) {
+    (void)rig.from_client(frame);
+}
+
+std::map<abi::abi_reason, Way> ways() {
+    const auto frame = [](const Frame& sent) { return Way{.make = [sent](Rig& rig) { send(rig, sent); }}; };
+    const auto no_backends = [](Rig& rig) {
+        Config config = basic_config();
+        config.services[0].backends.clear();
+        config.services[1].backends.clear();
+        rig.install(config);
+    };
+    const Frame udp = Ethernet{} / Ipv4{} / Udp{} / Payload{8};
+    return {
+        {abi::ABI_PASSED, frame(Ethernet{} / Ipv4{.destination = stranger} / Tcp{})},
+        {abi::ABI_BAD_HEADER, frame(Ethernet{} / Ipv4{.length = 39} / Tcp{})},
+        {abi::ABI_FRAGMENT,
+         frame(Ethernet{} / Ipv4{.dont_fragment = false, .fragment_offset = 1} / Udp{} / Payload{8})},
+        {abi::ABI_PROTOCOL, frame(Ethernet{} / Ipv4{.protocol = 47} / Payload{8})},
+        {abi::ABI_TTL_EXPIRED, frame(Ethernet{} / Ipv4{.ttl = 1} / Tcp{.flags = Syn})},
+        {abi::ABI_TOO_BIG,
+         {.make =
+              [](Rig& rig) {
+                  rig.mtu(rig.back, 100);
+                  send(rig, Ethernet{} / Ipv4{} / Udp{} / Payload{73});
+              }}},
+        {abi::ABI_NO_SERVICE, frame(Ethernet{} / Ipv4{} / Tcp{.destination = 22, .flags = Syn})},
+        {abi::ABI_UNSOLICITED, frame(Ethernet{} / Ipv4{.destination = proxy} / Tcp{.destination = 3000, .flags = Syn})},
+        {abi::ABI_NO_BACKEND,
+         {.make =
+              [=](Rig& rig) {
+                  no_backends(rig);
+                  send(rig, udp);
+              }}},
+        {abi::ABI_PORTS_EXHAUSTED, {.make = [](Rig& rig) { say_again_on_one_port(rig, 0); }}},
+        {abi::ABI_TABLE_FULL,
+         {.make =
+              [](Rig& rig) {
+                  for (std::uint16_t i = 0; i <= table_size; ++i) {
+                      rig.open_udp(static_cast<std::uint16_t>(20000 + i));
+                  }
+              }}},
+        {abi::ABI_TUPLE_TAKEN, {.make = take_the_tuple_twice}},
+        {abi::ABI_NO_CONNECTION, frame(Ethernet{} / Ipv4{} / Tcp{.flags = Ack})},
+        {abi::ABI_CONTENDED, {.make = replace_the_programs}},
+        {abi::ABI_NO_NEXT_HOP,
+         {.make =
+              [](Rig& rig) {
+                  rig.paths({});
+                  rig.say(client_port, Syn);
+              }}},
+        {abi::ABI_NO_WAY_OUT, {.make = leave_no_way_out}},
+        {abi::ABI_MARK_STALE, {.not_here = "BPF_PROG_RUN gives an skb no metadata, so no mark: see marked_test.cpp"}},
+        {abi::ABI_TRANSLATE,
+         {.not_here =
+              "only a frame of more than 9,216 bytes with an unfinished checksum; BPF_PROG_RUN takes at most a page"}},
+        {abi::ABI_ANSWERED_ARP, frame(Ethernet{.destination = broadcast_mac} / Arp{})},
+        {abi::ABI_ANSWERED_ECHO, frame(Ethernet{} / Ipv4{} / Icmp{})},
+        {abi::ABI_ANSWERED_RST, frame(Ethernet{} / Ipv4{} / Tcp{.flags = Ack})},
+        {abi::ABI_ANSWERED_ICMP, frame(Ethernet{} / Ipv4{.ttl = 1} / Udp{})},
+        {abi::ABI_ICMP_SUPPRESSED,
+         {.make =
+              [](Rig& rig) {
+                  while (rig.count(abi::ABI_ICMP_SUPPRESSED) == 0) {
+                      send(rig, Ethernet{} / Ipv4{.ttl = 1} / Udp{});
+                  }
+              }}},
+        {abi::ABI_EXPIRED, {.make = wait_for_expiry}},
+        {abi::ABI_PORT_RECLAIMED, {.make = [](Rig& rig) { say_again_on_one_port(rig, Rst); }}},
+        {abi::ABI_SLOT_RECLAIMED,
+         {.make =
+              [](Rig& rig) {
+                  for (std::uint16_t i = 0; i <= table_size; ++i) {
+                      rig.open(static_cast<std::uint16_t>(20000 + i));
+                  }
+              }}},
+    };
+}
+
+struct Reason {
+    abi::abi_reason reason;
+    const char* name;
+    bool drop;
+};
+
+#define PROXIP_DROP(id, symbol, name, help) {abi::ABI_##symbol, name, true},
+#define PROXIP_EVENT(id, symbol, name, help) {abi::ABI_##symbol, name, false},
+const std::vector<Reason> reasons = {ABI_REASONS(PROXIP_DROP, PROXIP_EVENT)};
+#undef PROXIP_DROP
+#undef PROXIP_EVENT
+
+} // namespace
+
+TEST_CASE("every reason comes about once, or it is said why not here", "[reasons]") {
+    const auto known = ways();
+    for (const Reason& reason : reasons) {
+        INFO("reason " << reason.name << " in bpf/abi/reasons.h");
+        const auto way = known.find(reason.reason);
+        if (way == known.end()) {
+            FAIL_CHECK("has no test: add one to reasons_test.cpp");
+            continue;
+        }
+        if (!way->second.make) {
+            CHECK_FALSE(way->second.not_here.empty());
+            continue;
+        }
+        Rig rig;
+        way->second.make(rig);
+        CHECK(rig.count(reason.reason) == 1);
+        if (reason.drop) {
+            CHECK(rig.all_drops() == 1); // one reason each
+        }
+    }
+}
+
+TEST_CASE("a packet without a next hop makes no connection", "[reasons]") {
+    Rig rig;
+    rig.paths({});
+    CHECK(rig.say(client_port, Syn) == Verdict::drop);
+    CHECK(rig.connections().empty());
+    rig.paths(rig.path());
+    CHECK(rig.say(client_port, Syn) == Verdict::redirect);
+}
+
+} // namespace proxip::packet
