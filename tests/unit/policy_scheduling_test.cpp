@@ -109,7 +109,7 @@ TEST_CASE("maglev: one of ten removed moves under 2 % of the others' keys", "[po
 }
 
 TEST_CASE("maglev: every position has an owner, and the order of the backends means nothing", "[policy]") {
-    auto backends = backends_of_weights({3, 1, 256, 0, 7, 7});
+    auto backends = backends_of_weights({3, 1, 256, 0, 7, 7, 256, 256, 256, 256});
     const auto before = owners(backends, 8191);
     REQUIRE(before.size() == 8191);
     std::mt19937 random{1}; // NOLINT(bugprone-random-generator-seed): the same order each time
