@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <random>
+#include <set>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -26,6 +27,20 @@ std::map<policy::EndpointKey, policy::Id> endpoints_of(const Config& config, con
         }
     }
     return out;
+}
+
+// What the file undoes of what was changed by hand since it was last applied.
+void log_dropped(const store::State& before, const Config& file) {
+    std::set<std::string> by_hand;
+    for (const auto& change : diff(before.applied, before.running)) {
+        by_hand.insert(change.path);
+    }
+    for (const auto& change : diff(before.running, file)) {
+        if (by_hand.contains(change.path)) {
+            spdlog::warn("the file drops a change by hand: {}: \"{}\" -> \"{}\"", change.path, change.from,
+                         change.to);
+        }
+    }
 }
 
 } // namespace
@@ -63,8 +78,8 @@ Result<void> Controller::begin(const Config& file, const std::string& text) {
     if (!applied) {
         return std::unexpected(applied.error());
     }
-    for (const auto& change : *saved ? diff((*saved)->running, file) : std::vector<proxip::Change>{}) {
-        spdlog::info("from the file: {} {} {} -> {}", change.action, change.path, change.from, change.to);
+    if (*saved) {
+        log_dropped(**saved, file);
     }
     return {};
 }

@@ -12,6 +12,8 @@
 #include <net/if.h>
 #include <spdlog/spdlog.h>
 
+#include "dataplane/clsact.hpp"
+
 namespace proxip::dataplane {
 
 namespace {
@@ -63,7 +65,7 @@ Result<Descriptor> attach_xdp(std::uint32_t index, int program, XdpMode mode) {
 
 Result<void> attach_filter(std::uint32_t index, int program) {
     LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = static_cast<int>(index), .attach_point = BPF_TC_INGRESS);
-    if (const int error = bpf_tc_hook_create(&hook); error != 0 && error != -EEXIST) {
+    if (const int error = has_clsact(index) ? 0 : bpf_tc_hook_create(&hook); error != 0) {
         return fail_errno(fmt::format("{}: cannot make the clsact hook", name_of(index)), -error);
     }
     LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = program, .flags = BPF_TC_F_REPLACE, .handle = filter_handle,
@@ -74,11 +76,18 @@ Result<void> attach_filter(std::uint32_t index, int program) {
     return {};
 }
 
-// The clsact hook itself stays: others may have filters there, and an empty one costs nothing.
+// The hook goes with the last filter on it; another's filters keep it.
 void detach_filter(std::uint32_t index) {
+    if (!has_clsact(index)) {
+        return;
+    }
     LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = static_cast<int>(index), .attach_point = BPF_TC_INGRESS);
     LIBBPF_OPTS(bpf_tc_opts, options, .handle = filter_handle, .priority = filter_priority);
     (void)bpf_tc_detach(&hook, &options);
+    if (!has_clsact_filters(index)) {
+        hook.attach_point = static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS);
+        (void)bpf_tc_hook_destroy(&hook);
+    }
 }
 
 std::optional<std::uint32_t> interface_of(const Descriptor& link) {

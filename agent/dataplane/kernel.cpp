@@ -130,6 +130,9 @@ class KernelDataplane final : public Dataplane {
 
     void probe_redirect(std::uint32_t index) override {
         const auto takes = takes_redirected_frames(index, bpf_program__fd(skeleton_->progs.proxip_probe));
+        if (!takes) {
+            spdlog::debug("{}", takes.error().text()); // an interface that goes away is asked as well
+        }
         const bool yes = takes && *takes;
         surroundings_.set_flags(index, yes ? abi::ABI_IFACE_REDIRECT_OUT : 0, yes ? 0 : abi::ABI_IFACE_REDIRECT_OUT);
     }

@@ -205,7 +205,7 @@ check_json "explaining opens nothing" '.connections == 0' "$(json conn count --s
 section "refusals"
 cat >"$LAB_DIR/holder.c" <<'SOURCE'
 __attribute__((section("xdp"), used)) int holds_the_hook(void *packet) { return 2; }
-char license[] __attribute__((section("license"), used)) = "GPL";
+char the_license[] __attribute__((section("license"), used)) = "GPL";
 SOURCE
 clang -O2 -g -target bpf -c "$LAB_DIR/holder.c" -o "$LAB_DIR/holder.o"
 at lb ip link set dev eth2 xdp obj "$LAB_DIR/holder.o" sec xdp

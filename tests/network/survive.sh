@@ -45,6 +45,7 @@ agent_kill TERM
 agent_start
 check_equal "and again" "$kept_before" "$(kept_port)"
 
+printf "stop\n" >&"$steady_in" # the agents started meanwhile hold the pipe as well: its end would not come
 exec {steady_in}>&-
 wait "$steady" || true
 result=$(tail -n 1 "$LAB_DIR/steady.out")
