@@ -31,10 +31,10 @@ struct Place {        // a command of the tree, and what may follow it
 void put_options(const CLI::App& app, std::vector<Word>& words) {
     for (const auto* option : app.get_options()) {
         for (const auto& name : option->get_lnames()) {
-            words.push_back({"--" + name, option->get_description()});
+            words.push_back({fmt::format("--{}", name), option->get_description()});
         }
         for (const auto& name : option->get_snames()) {
-            words.push_back({"-" + name, option->get_description()});
+            words.push_back({fmt::format("-{}", name), option->get_description()});
         }
     }
 }

@@ -5,10 +5,16 @@
 namespace proxip::api {
 namespace {
 
-template <typename T, typename Field>
-void set(Field& field, const std::optional<T>& value) {
+template <typename T>
+void set(T& field, const std::optional<T>& value) {
     if (value) {
         field = *value;
+    }
+}
+template <typename T>
+void set(std::optional<T>& field, const std::optional<T>& value) {
+    if (value) {
+        field = value;
     }
 }
 

@@ -1,4 +1,5 @@
-// What comes in on the control socket: any bytes become a request or an error, and a request survives being written again.
+// What comes in on the control socket: any bytes become a request or an error, and a request survives being written
+// again.
 
 #include <cstddef>
 #include <cstdint>
