@@ -48,7 +48,7 @@ std::vector<std::uint32_t> on_link_hops(nlattr* multipath) {
         if (attributes.find(RTA_GATEWAY) == nullptr && attributes.find(RTA_VIA) == nullptr) {
             links.push_back(static_cast<std::uint32_t>(hop->rtnh_ifindex));
         }
-        left -= static_cast<int>(RTNH_ALIGN(hop->rtnh_len));
+        left -= RTNH_ALIGN(hop->rtnh_len);
         hop = RTNH_NEXT(hop);
     }
     return links;
@@ -96,6 +96,7 @@ std::vector<Connected> decode_connected(nlmsghdr& header) {
     const Prefix prefix{.base = attributes.address(RTA_DST, info->rtm_family).value_or(any),
                         .length = info->rtm_dst_len};
     std::vector<Connected> result;
+    result.reserve(links.size());
     for (const std::uint32_t link : links) {
         result.push_back({.link = link, .prefix = prefix, .source = attributes.address(RTA_PREFSRC, info->rtm_family)});
     }

@@ -1,5 +1,6 @@
 #include <array>
 #include <cerrno>
+#include <tuple>
 #include <utility>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -89,7 +90,7 @@ class Subscription : public std::enable_shared_from_this<Subscription> {
     void stop() {
         stopped_ = true;
         boost::system::error_code ignored;
-        descriptor_.cancel(ignored);
+        std::ignore = descriptor_.cancel(ignored);
         timer_.cancel();
     }
 

@@ -1,6 +1,7 @@
 #include "net/wire.hpp"
 
 #include <cerrno>
+#include <tuple>
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -115,7 +116,7 @@ bool Wire::send(const arp::Frame& frame) {
 void Wire::stop() {
     stopped_ = true;
     boost::system::error_code ignored;
-    descriptor_.close(ignored);
+    std::ignore = descriptor_.close(ignored);
 }
 
 void Wire::listen() {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <tuple>
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -64,8 +65,7 @@ boost::system::error_code Attempt::open(const tcp& family) {
     if (socket_.open(family, error)) {
         return error;
     }
-    socket_.set_option(asio::socket_base::linger(true, 0), error);
-    return error;
+    return socket_.set_option(asio::socket_base::linger(true, 0), error);
 }
 
 void Attempt::arm(std::chrono::milliseconds timeout) {
@@ -77,7 +77,7 @@ void Attempt::arm(std::chrono::milliseconds timeout) {
         if (!error && self->round_ == round && self->socket_.is_open()) {
             self->timed_out_ = true;
             boost::system::error_code ignored;
-            self->socket_.close(ignored);
+            std::ignore = self->socket_.close(ignored);
         }
     });
 }
@@ -91,7 +91,7 @@ asio::awaitable<Outcome> Attempt::connect(asio::ip::tcp::endpoint endpoint, std:
         deadline_.cancel();
     }
     boost::system::error_code ignored;
-    socket_.close(ignored);
+    std::ignore = socket_.close(ignored);
     if (timed_out_) {
         co_return Outcome{.success = false, .detail = "timed out after " + duration_text(timeout)};
     }
@@ -103,7 +103,7 @@ asio::awaitable<Outcome> Attempt::connect(asio::ip::tcp::endpoint endpoint, std:
 
 void Attempt::cancel() {
     boost::system::error_code ignored;
-    socket_.close(ignored);
+    std::ignore = socket_.close(ignored);
     deadline_.cancel();
 }
 

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <system_error>
+#include <tuple>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -87,7 +88,7 @@ Result<Descriptor> take_lock(int folder) {
     }
     // The pid is only for the one who is refused: a disk that is full must not keep the agent from reading its state.
     if (::ftruncate(lock.get(), 0) == 0) {
-        static_cast<void>(write_all(lock.get(), fmt::format("{}\n", ::getpid())));
+        std::ignore = write_all(lock.get(), fmt::format("{}\n", ::getpid()));
     }
     return lock;
 }

@@ -99,6 +99,27 @@ TEST_CASE("a burst is reported once", "[net][root]") {
     CHECK(seen.what.addresses);
 }
 
+TEST_CASE("changes without an end do not put the report off", "[net][root]") {
+    if (!may_unshare()) {
+        return;
+    }
+    const Pair pair;
+    boost::asio::io_context loop;
+    Seen seen;
+    const auto monitor = watch(loop, pair.near, seen, 300ms);
+    const auto start = std::chrono::steady_clock::now();
+    int changes = 0;
+    while (seen.calls == 0 && changes < 1000) {
+        pair.near.run(fmt::format("ip link set near mtu {}", 1400 + changes % 2));
+        loop.restart();
+        loop.poll();
+        ++changes;
+    }
+    CHECK(seen.calls == 1);
+    CHECK(changes > 1);
+    CHECK(std::chrono::steady_clock::now() - start >= 300ms);
+}
+
 TEST_CASE("after an overrun everything counts as changed, and the monitor goes on", "[net][root]") {
     if (!may_unshare()) {
         return;

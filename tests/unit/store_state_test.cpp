@@ -6,6 +6,7 @@
 #include <csignal>
 #include <fmt/format.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -255,6 +256,7 @@ TEST_CASE("one folder, one agent", "[store]") {
         REQUIRE(::pipe(ready.data()) == 0);
         const pid_t child = ::fork();
         if (child == 0) {
+            ::prctl(PR_SET_PDEATHSIG, SIGKILL);
             const auto held = Store::open(scratch.folder());
             const bool told = held && ::write(ready[1], "x", 1) == 1;
             ::pause();
