@@ -121,7 +121,8 @@ std::map<abi::abi_reason, Way> ways() {
                   rig.say(client_port, Syn);
               }}},
         {abi::ABI_NO_WAY_OUT, {.make = leave_no_way_out}},
-        {abi::ABI_MARK_STALE, {.not_here = "BPF_PROG_RUN gives an skb no metadata, so no mark: see marked_test.cpp"}},
+        {abi::ABI_MARK_STALE,
+         {.not_here = "BPF_PROG_RUN gives an skb no metadata, so no mark: marked_test.cpp sends real frames"}},
         {abi::ABI_TRANSLATE,
          {.not_here =
               "only a frame of more than 9,216 bytes with an unfinished checksum; BPF_PROG_RUN takes at most a page"}},

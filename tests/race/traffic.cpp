@@ -1,6 +1,7 @@
 #include "race/traffic.hpp"
 
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <system_error>
 
@@ -55,6 +56,14 @@ bool runs_with_softirqs() {
     const long major = std::strtol(name.release, &rest, 10);
     const long minor = std::strtol(rest + 1, nullptr, 10);
     return major < 6 || (major == 6 && minor < 11);
+}
+
+// Half of the clients at a time, for both CPUs the same: the others fall idle and expire, or their ports are
+// taken, while what is closed is soon called again.
+std::uint32_t which_window() {
+    using std::chrono::steady_clock;
+    constexpr std::chrono::milliseconds time_of_each{700};
+    return static_cast<std::uint32_t>(steady_clock::now().time_since_epoch() / time_of_each % 2);
 }
 
 } // namespace
@@ -131,23 +140,25 @@ void run_at_random(Shooter& shooter, const Course& course, std::mt19937& random,
                                                           Ack,       Fin | Ack, Fin | Ack, Rst};
     const auto below = [&](std::uint32_t count) { return static_cast<std::uint32_t>(random() % count); };
     const auto any_port = [&] { return static_cast<std::uint16_t>(first_port + below(course.size().ports)); };
-    // About as many clients as ports: what is closed is soon called again, and ports run out now and then.
-    const std::uint32_t clients = course.size().ports * 3 / 2 + 2;
+    const std::uint32_t clients = course.size().ports * 3 + 8;
+    const std::uint32_t window = clients / 2;
+    const std::uint32_t window_start = window * which_window();
+    const auto any_client = [&] { return window_start + below(window); };
 
     for (std::uint32_t step = 0; step < steps; ++step) {
         const std::uint32_t dice = below(100);
         if (dice < 45) {
-            shooter.client(below(clients), web_port, from_client[below(from_client.size())]);
+            shooter.client(any_client(), web_port, from_client[below(from_client.size())]);
         } else if (dice < 75) {
             shooter.backend(any_port(), from_backend[below(from_backend.size())]);
         } else if (dice < 83) {
-            shooter.client(below(clients), dns_port, 0);
+            shooter.client(window_start + below(window / 8 + 1), dns_port, 0); // few: UDP is live, and never gives way
         } else if (dice < 86) {
             shooter.backend_datagram(any_port());
         } else if (dice < 94) {
-            shooter.client(below(clients), bare_port, from_client[below(from_client.size())]);
+            shooter.client(any_client(), bare_port, from_client[below(from_client.size())]);
         } else {
-            shooter.bare_backend(below(clients), from_backend[below(from_backend.size())]);
+            shooter.bare_backend(any_client(), from_backend[below(from_backend.size())]);
         }
     }
 }

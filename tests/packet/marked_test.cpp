@@ -1,0 +1,110 @@
+#include <catch2/catch.hpp>
+
+#include <thread>
+
+#include "packet/cable.hpp"
+#include "packet/rig.hpp"
+
+// What the clsact program makes of a mark, on real frames.
+
+namespace proxip::packet {
+
+namespace {
+
+struct MarkedRig : Rig {
+    MarkedRig() : interface(front, program("proxip_tc")), client_side("front-peer"), backend_side("back-peer") {
+        flags(back, 0, abi::ABI_IFACE_REDIRECT_OUT);
+    }
+
+    // As XDP decides it: the mark of the connection that the frame belongs to, new or not.
+    [[nodiscard]] abi::abi_mark mark_of(const Frame& frame) const { return from_client(frame).mark.value(); }
+    [[nodiscard]] bool comes_to_count(abi::abi_reason reason) const {
+        for (int i = 0; i < 600 && count(reason) == 0; ++i) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+        return count(reason) == 1;
+    }
+
+    // NOLINTBEGIN(cppcoreguidelines-non-private-member-variables-in-classes)
+    MarkedInterface interface;
+    Cable client_side;
+    Cable backend_side;
+    // NOLINTEND(cppcoreguidelines-non-private-member-variables-in-classes)
+};
+
+const Frame syn = Ethernet{} / Ipv4{} / Tcp{.flags = Syn};
+
+} // namespace
+
+TEST_CASE("a marked frame is translated and sent on by the clsact program", "[marked]") {
+    const MarkedRig rig;
+    const auto mark = rig.mark_of(syn);
+    const auto port = rig.connection_of(client_port)->proxy->port;
+    for (const std::size_t size : {0U, 1U, 101U, 1000U}) {
+        INFO("payload of " << size << " bytes");
+        rig.client_side.send(marked(mark, Ethernet{} / Ipv4{} / Tcp{.flags = Psh | Ack} / Payload{size}));
+        const auto sent = rig.backend_side.receive();
+        REQUIRE(sent.has_value());
+        CHECK(*sent == Frame(to_backend() / translated() /
+                             Tcp{.source = port, .destination = backend_port, .flags = Psh | Ack} / Payload{size}));
+    }
+    CHECK(rig.all_drops() == 0);
+}
+
+TEST_CASE("a frame marked as a reply goes back to the client", "[marked]") {
+    const MarkedRig rig;
+    auto mark = rig.mark_of(syn);
+    mark.kind = abi::ABI_MARK_REPLY;
+    const auto port = rig.connection_of(client_port)->proxy->port;
+    rig.client_side.send(
+        marked(mark, Ethernet{} / reply_ip() / Tcp{.source = backend_port, .destination = port} / Payload{33}));
+    const auto sent = rig.client_side.receive();
+    REQUIRE(sent.has_value());
+    CHECK(*sent ==
+          Frame(to_client() / reply_translated() / Tcp{.source = web_port, .destination = client_port} / Payload{33}));
+}
+
+TEST_CASE("a marked answer goes back as it is", "[marked]") {
+    const MarkedRig rig;
+    const Frame answer = to_client() / Ipv4{.source = vip, .destination = client} / Icmp{.type = 0};
+    rig.client_side.send(
+        marked({.magic = abi::ABI_MARK_MAGIC, .slot = 0, .generation = 0, .kind = abi::ABI_MARK_ANSWER}, answer));
+    const auto sent = rig.client_side.receive();
+    REQUIRE(sent.has_value());
+    CHECK(*sent == answer);
+}
+
+TEST_CASE("the mark of a connection that ended meanwhile is dropped, and counted", "[marked]") {
+    const MarkedRig rig;
+    auto mark = rig.mark_of(syn);
+    SECTION("its slot is another connection's now") {
+        --mark.generation;
+    }
+    SECTION("its slot is free") {
+        ++mark.slot;
+    }
+    SECTION("no such slot") {
+        mark.slot = table_size;
+    }
+    rig.client_side.send(marked(mark, syn));
+    CHECK(rig.comes_to_count(abi::ABI_MARK_STALE));
+    CHECK(rig.all_drops() == 1);
+}
+
+TEST_CASE("what became impossible between the two stages is dropped, and counted", "[marked]") {
+    MarkedRig rig;
+    const auto mark = rig.mark_of(syn);
+    SECTION("the next hop is gone") {
+        rig.paths({});
+        rig.client_side.send(marked(mark, syn));
+        CHECK(rig.comes_to_count(abi::ABI_NO_NEXT_HOP));
+    }
+    SECTION("larger than the MTU") {
+        rig.mtu(rig.back, 100);
+        rig.client_side.send(marked(mark, Ethernet{} / Ipv4{} / Tcp{} / Payload{61}));
+        CHECK(rig.comes_to_count(abi::ABI_TOO_BIG));
+    }
+    CHECK(rig.all_drops() == 1);
+}
+
+} // namespace proxip::packet
