@@ -79,7 +79,7 @@ static __always_inline bool slot_take(__u32 *slot_id)
 			return true;
 		}
 	}
-	return slot_reclaim() && !bpf_map_pop_elem(&free_slots, slot_id);
+	return false;
 }
 
 /* 0, -EEXIST, or another error when the table is full. */

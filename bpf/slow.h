@@ -136,7 +136,7 @@ static __noinline int decide(const struct packet *p, struct verdict *v)
 	return 1;
 }
 
-/* Carries the choice out. */
+/* Carries the choice out. In a full table somebody gives way first; not from within open_chosen(), whose stack is deep. */
 static __always_inline void commit(const struct packet *p, struct verdict *v)
 {
 	struct scratch *w = work_space();
@@ -145,6 +145,8 @@ static __always_inline void commit(const struct packet *p, struct verdict *v)
 
 	if (!s)
 		return;
+	if (reason == ABI_TABLE_FULL && slot_reclaim())
+		reason = open_chosen(p);
 	if (reason == ABI_TUPLE_TAKEN && s->snat == ABI_SNAT_MODE_AUTO) {
 		w->choice.snat_reason = ABI_SNAT_TUPLE_TAKEN;
 		reason = choose_source(&w->choice, &p->tuple) ? open_chosen(p) : ABI_PORTS_EXHAUSTED;
