@@ -54,6 +54,7 @@ void walk(const CLI::App& app, const std::string& path, std::vector<Place>& plac
 
 std::string joined(const std::vector<Word>& words) {
     std::vector<std::string_view> texts;
+    texts.reserve(words.size());
     for (const auto& word : words) {
         texts.push_back(word.text);
     }

@@ -63,7 +63,7 @@ void Door::open(int listening) {
 void Door::close() {
     desk_->open = false;
     boost::system::error_code ignored;
-    acceptor_.close(ignored);
+    ignored = acceptor_.close(ignored);
     pause_.cancel();
     for (const auto& session : std::exchange(sessions_, {})) {
         session->close();
@@ -115,7 +115,7 @@ bool Door::make_room() {
     if (quietest == sessions_.end()) {
         return false;
     }
-    const auto session = *quietest;
+    const auto session = std::move(*quietest);
     sessions_.erase(quietest);
     session->close();
     return true;

@@ -67,7 +67,7 @@ asio::awaitable<void> Session::run(std::shared_ptr<Session> session) {
 void Session::close() {
     boost::system::error_code ignored;
     deadline_.cancel();
-    socket_.close(ignored);
+    ignored = socket_.close(ignored);
 }
 
 void Session::close_in(std::chrono::seconds limit) {
