@@ -41,6 +41,8 @@ Result<Json> parse_json(std::string_view body) {
         return Json::parse(body);
     } catch (const Json::parse_error& error) {
         return fail(ErrorCode::invalid, fmt::format("not JSON: error at byte {}", error.byte));
+    } catch (const Json::out_of_range&) {
+        return fail(ErrorCode::invalid, "not JSON that can be read: a number is too large");
     }
 }
 

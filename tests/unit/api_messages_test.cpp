@@ -266,6 +266,7 @@ TEST_CASE("an answer may hold keys that are not known yet, but not the wrong typ
 TEST_CASE("junk is an error, deep junk too") {
     CHECK(parse_request("{").error().code == ErrorCode::invalid);
     CHECK(parse_request("\xff\xfe").error().code == ErrorCode::invalid);
+    CHECK(parse_request("1e999").error().code == ErrorCode::invalid);
     const std::string deep(1U << 20, '[');
     CHECK(parse_request(deep).error().message == "JSON nested deeper than 32 levels");
     CHECK(parse_request(R"({"request":"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\"["})").error().path == "request");
