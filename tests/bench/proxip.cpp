@@ -1,0 +1,120 @@
+#include <fstream>
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "bench/middle.hpp"
+#include "dataplane/kernel.hpp"
+#include "packet/world.hpp"
+#include "policy/image.hpp"
+
+namespace proxip::bench {
+
+namespace {
+
+template <typename T>
+T needed(Result<T> result) {
+    if (!result) {
+        throw std::runtime_error(result.error().text());
+    }
+    return std::move(*result);
+}
+void needed(const Result<void>& result) {
+    if (!result) {
+        throw std::runtime_error(result.error().text());
+    }
+}
+
+Config configuration() {
+    Config out;
+    out.pools.push_back({.name = "default",
+                         .addresses = {{.first = proxy(0), .last = proxy(proxies - 1)}},
+                         .ports = {1024, 65535},
+                         .exclude_ports = {}});
+    Service service;
+    service.name = "bench";
+    service.address = needed(ServiceAddress::parse(fmt::format("udp://{}:{}", vip, service_port)));
+    for (int number = 0; number < backends; ++number) {
+        service.backends.push_back({.address = {.address = backend(number), .port = service_port},
+                                    .weight = 1,
+                                    .backup = false,
+                                    .enabled = {}});
+    }
+    out.services.push_back(std::move(service));
+    needed(validate(out));
+    return out;
+}
+
+std::map<Address, dataplane::Local> local_addresses() {
+    std::map<Address, dataplane::Local> out;
+    out[needed(Address::parse(vip))] = {.vip = true, .answer = true};
+    for (int number = 0; number < proxies; ++number) {
+        out[proxy(number)] = {.proxy = true, .answer = true};
+    }
+    return out;
+}
+
+std::uint64_t memory_of(const dataplane::Dataplane& plane, const char* map) {
+    std::ifstream info(fmt::format("/proc/self/fdinfo/{}", dataplane::map_fd(plane, map)));
+    std::string key;
+    std::uint64_t value = 0;
+    while (info >> key) {
+        if (key == "memlock:" && info >> value) {
+            return value;
+        }
+    }
+    throw std::runtime_error(fmt::format("no memlock in the fdinfo of map {}", map));
+}
+
+class Proxip final : public Middle {
+  public:
+    Proxip(const Stage& stage, WayOut way)
+        : plane_(needed(dataplane::open_kernel(folder_.pins(), Config{}.agent.max_connections))) {
+        constexpr std::uint32_t seed = 1;
+        policy::Identities ids;
+        const auto everything = [](const Service& /*service*/, const Backend& /*backend*/) { return true; };
+        const auto image = needed(policy::compile(configuration(), everything, ids, seed));
+        needed(plane_->install(image, 1));
+        needed(plane_->set_locals(local_addresses()));
+        attach(stage.front, way);
+        attach(stage.back, way);
+        for (const auto& [id, endpoint] : image.endpoints) {
+            plane_->set_path(id, {.hop = {{.link = stage.back.index, .mac = stage.server.mac}}, .inline_prefix = {}});
+        }
+    }
+
+    [[nodiscard]] const dataplane::Dataplane* plane() const override { return plane_.get(); }
+    [[nodiscard]] double bytes_per_connection() const override {
+        const auto bytes = memory_of(*plane_, "conn") + memory_of(*plane_, "slot") + memory_of(*plane_, "free_slots");
+        return static_cast<double>(bytes) / plane_->max_connections();
+    }
+
+  private:
+    // As the agent does for a veth; without the probe, no redirect is taken to be possible.
+    void attach(const Port& port, WayOut way) {
+        constexpr std::uint32_t mtu = 1500;
+        needed(plane_->set_link(
+            {.index = port.index, .mac = port.mac, .mtu = mtu, .ethernet = true, .partial_checksums = true}));
+        (void)needed(plane_->attach(port.index, XdpMode::native));
+        if (way == WayOut::clsact) {
+            return;
+        }
+        plane_->probe_redirect(port.index);
+        if (!plane_->takes_redirects(port.index)) {
+            throw std::runtime_error(port.name + " takes no redirected frames; expected it to");
+        }
+    }
+
+    packet::BpfFolder folder_; // the last to go
+    std::unique_ptr<dataplane::Dataplane> plane_;
+};
+
+} // namespace
+
+std::unique_ptr<Middle> make_proxip(const Stage& stage, WayOut way) {
+    return std::make_unique<Proxip>(stage, way);
+}
+
+} // namespace proxip::bench
