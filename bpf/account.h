@@ -2,8 +2,8 @@
 #ifndef PROXIP_ACCOUNT_H
 #define PROXIP_ACCOUNT_H
 
-/* What is counted, and the time it is counted at. Counters are per CPU, those of a connection belong to one direction and so
- * in practice to one CPU: no packet of an established connection writes what another CPU writes as well. */
+/* What is counted, and the time it is counted at. Counters are per CPU, but for a connection's own: those of its two directions
+ * share a cache line, which moves between two CPUs when the directions do. */
 
 #include "config.h"
 #include "maps.h"

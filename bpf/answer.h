@@ -26,7 +26,7 @@ static __always_inline void swap_macs(struct ethhdr *eth, const struct abi_iface
 /* Back through the interface that it came from. */
 static __always_inline int send_back(struct xdp_md *ctx, struct abi_iface *in, __u32 place)
 {
-	struct abi_mark mark = {.magic = ABI_MARK_MAGIC, .slot = place, .kind = ABI_MARK_ANSWER};
+	struct abi_mark mark = {.magic = mark_magic(), .slot = place, .kind = ABI_MARK_ANSWER};
 
 	if (way_out(in, in) == WAY_REDIRECT)
 		return bpf_redirect(in->ifindex, 0);
@@ -95,7 +95,7 @@ static __always_inline bool make_echo_reply(struct packet *p)
 	if ((void *)(icmp + 1) > p->end)
 		return false;
 	icmp->type = ICMP_ECHOREPLY;
-	icmp->checksum = csum_apply(icmp->checksum, csum_change(ICMP_ECHO, ICMP_ECHOREPLY));
+	icmp->checksum = csum_apply(icmp->checksum, csum_change(bpf_htons(ICMP_ECHO << 8), bpf_htons(ICMP_ECHOREPLY << 8)));
 	p->ip->saddr = p->tuple.destination.word[0];
 	p->ip->daddr = p->tuple.source.word[0];
 	p->ip->ttl = ANSWER_TTL;

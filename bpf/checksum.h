@@ -43,25 +43,27 @@ static __always_inline __u64 csum_pseudo(const struct abi_tuple *t, __u32 l4_byt
 	return csum_address(&t->source) + csum_address(&t->destination) + bpf_htons(t->protocol) + bpf_htons(l4_bytes);
 }
 
-/* By constant steps that the verifier can follow: at most 512 bytes at once, which is what bpf_csum_diff() takes on 6.1. */
-#define CSUM_STEP(size)                                                    \
-	if (left >= (size)) {                                              \
-		if (at + (size) > end)                                     \
-			return -1;                                         \
-		sum = (__u32)bpf_csum_diff(NULL, 0, at, (size), sum);      \
-		at += (size);                                              \
-		left -= (size);                                            \
+/* By constant steps that the verifier can follow: at most 512 bytes at once, which is what bpf_csum_diff() takes on 6.1. The
+ * offset is a scalar and the pointer is made anew for each step, so that the steps' states look alike and are pruned. */
+#define CSUM_STEP(size)                                                         \
+	if (left >= (size)) {                                                   \
+		void *at = (void *)(long)ctx->data + (offset & 0x3fff);         \
+                                                                                \
+		if (at + (size) > (void *)(long)ctx->data_end)                  \
+			return -1;                                              \
+		sum = (__u32)bpf_csum_diff(NULL, 0, at, (size), sum);           \
+		offset += (size);                                               \
+		left -= (size);                                                 \
 	}
 
 #define CSUM_BLOCKS 18 /* 9,216 bytes */
 
-/* Verified on its own. The folded sum of `left` bytes from `offset` of the frame on, or -1. */
+/* Global: verified on its own. The folded sum of `left` bytes from `offset` of the frame on, or -1. */
 __noinline int csum_frame(struct xdp_md *ctx, __u32 offset, __u32 left)
 {
-	void *end = (void *)(long)ctx->data_end;
-	void *at = (void *)(long)ctx->data + (offset & 0x7f);
 	__u32 sum = 0;
 	__u64 tail = 0;
+	__u8 *last;
 
 	for (int i = 0; i < CSUM_BLOCKS && left >= 512; i++)
 		CSUM_STEP(512)
@@ -74,17 +76,18 @@ __noinline int csum_frame(struct xdp_md *ctx, __u32 offset, __u32 left)
 	CSUM_STEP(16)
 	CSUM_STEP(8)
 	CSUM_STEP(4)
+	last = (void *)(long)ctx->data + (offset & 0x3fff);
 	if (left >= 2) {
-		if (at + 2 > end)
+		if ((void *)(last + 2) > (void *)(long)ctx->data_end)
 			return -1;
-		tail = *(__u16 *)at;
-		at += 2;
+		tail = *(__u16 *)last;
+		last += 2;
 		left -= 2;
 	}
 	if (left) {
-		if (at + 1 > end)
+		if ((void *)(last + 1) > (void *)(long)ctx->data_end)
 			return -1;
-		tail += bpf_htons(*(__u8 *)at << 8);
+		tail += bpf_htons(*last << 8);
 	}
 	return csum_fold((__u64)sum + tail);
 }

@@ -45,13 +45,16 @@ static __always_inline bool swap_word(struct abi_slot *s, __u64 was, __u64 is)
 	return __sync_val_compare_and_swap(&s->word, was, is) == was;
 }
 
+#define EEXIST 17
+#define EBUSY 16
+
 /* 6.1 may answer a hash update with a spurious EBUSY. */
 static __always_inline void conn_delete(const struct abi_tuple *key)
 {
 	for (int try = 0; try < 4; try++) {
 		int err = bpf_map_delete_elem(&conn, key);
 
-		if (err != -16 /* EBUSY */)
+		if (err != -EBUSY)
 			return;
 	}
 }
@@ -132,7 +135,7 @@ static __always_inline bool conn_find(const struct abi_tuple *tuple, struct foun
 	if (!f->slot)
 		return false;
 	f->word = READ_ONCE(f->slot->word);
-	if (!abi_is_live(f->state.state) && f->state.state != ABI_CLOSED)
+	if (!abi_has_mapping(f->state.state))
 		return false;
 	if (!conn_parties(f) || f->slot->protocol != tuple->protocol)
 		return false;
@@ -166,6 +169,7 @@ static __always_inline void port_release(__u32 ring_id, __u16 port_be)
 }
 
 /* Out of the packet's fast path: a connection changes its state a handful of times in its life. */
+/* Global functions take ids and are verified once, on their own. */
 __noinline int conn_move(__u32 slot_id, __u64 was_word, __u64 is_word)
 {
 	union conn_word was = {.word = was_word}, is = {.word = is_word};
@@ -187,7 +191,7 @@ __noinline int conn_move(__u32 slot_id, __u64 was_word, __u64 is_word)
 		return_port = true;
 	}
 	if (!swap_word(s, was.word, is.word))
-		return 0; /* another CPU's packet was faster; the next one tries again */
+		return 0; /* another CPU's packet was faster */
 	if (abi_is_live(was.state.state) && is.state.state == ABI_CLOSED)
 		live_add(binding_id, true, 1);
 	else if (was.state.state == ABI_CLOSED && abi_is_live(is.state.state))
@@ -227,6 +231,21 @@ __noinline int conn_remove(__u32 slot_id, __u64 was_word)
 	return 1;
 }
 
+/* A FIN or SYN-ACK is sent once: when another CPU's packet was faster, it is applied to what that one left. */
+static __always_inline void conn_step(struct found *f, bool from_client, __u8 tcp_flags)
+{
+	for (int try = 0; try < 4; try++) {
+		union conn_word next = {.state = abi_tcp_next(f->state, from_client, tcp_flags)};
+
+		if (next.word == f->word || conn_move(f->slot_id, f->word, next.word))
+			return;
+		next.word = READ_ONCE(f->slot->word);
+		if (next.state.generation != f->state.generation || !abi_has_mapping(next.state.state))
+			return;
+		f->word = next.word;
+	}
+}
+
 /* Moves the state by this packet and enters it in the accounts. An RST does not refresh (RFC 7857 section 2.2). */
 static __always_inline void conn_follow(struct found *f, const struct packet *p)
 {
@@ -237,10 +256,7 @@ static __always_inline void conn_follow(struct found *f, const struct packet *p)
 
 	if (p->tuple.protocol == IPPROTO_TCP &&
 	    !(f->state.state == ABI_ESTABLISHED && !(p->tcp_flags & (ABI_TCP_SYN | ABI_TCP_FIN | ABI_TCP_RST)))) {
-		union conn_word next = {.state = abi_tcp_next(f->state, from_client, p->tcp_flags)};
-
-		if (next.word != f->word)
-			conn_move(f->slot_id, f->word, next.word);
+		conn_step(f, from_client, p->tcp_flags);
 	}
 	if (!(p->tcp_flags & ABI_TCP_RST))
 		s->last_seen = now_ticks();

@@ -34,12 +34,14 @@ static long sweep_visit(__u32 step, void *context)
 	if (!s || w->removed >= SWEEP_REMOVALS)
 		return 1;
 	seen.word = READ_ONCE(s->word);
-	if (abi_is_live(seen.state.state) || seen.state.state == ABI_CLOSED) {
+	if (abi_has_mapping(seen.state.state)) {
 		owner = service_in(w->half, s->service);
 		idle = w->now - READ_ONCE(s->last_seen);
 		if (owner && idle > owner->idle[seen.state.state & 7] && (__s32)idle > 0) {
-			w->removed += conn_remove(w->hand, seen.word);
-			count(ABI_EXPIRED);
+			if (conn_remove(w->hand, seen.word)) {
+				w->removed++;
+				count(ABI_EXPIRED);
+			}
 		}
 	}
 	if (++w->hand >= w->end)

@@ -21,6 +21,15 @@ static __always_inline enum way way_out(const struct abi_iface *in, const struct
 	return WAY_MARK;
 }
 
+/* Each data plane has its own: several run side by side, and a mark may come along on a frame of another. */
+static __always_inline __u32 mark_magic(void)
+{
+	__u32 zero = 0;
+	struct abi_control *c = bpf_map_lookup_elem(&control, &zero);
+
+	return c ? (__u32)c->hash_seed | 1 : 1;
+}
+
 static __always_inline int redirect(struct packet *p, const struct abi_hop *hop, const struct abi_iface *out)
 {
 	memcpy(p->eth->h_dest, hop->mac, ETH_ALEN);
@@ -45,7 +54,7 @@ static __always_inline bool leave_mark(struct xdp_md *ctx, const struct abi_mark
 static __always_inline int pass_marked(struct xdp_md *ctx, struct abi_iface *in, const struct found *f)
 {
 	struct abi_mark mark = {
-		.magic = ABI_MARK_MAGIC,
+		.magic = mark_magic(),
 		.slot = f->slot_id,
 		.generation = f->state.generation,
 		.kind = f->direction,

@@ -19,7 +19,7 @@ static __always_inline enum abi_reason judge(const struct packet *p, struct abi_
 		return ABI_TTL_EXPIRED;
 	to->hop = hop;
 	to->out = iface_at(hop.iface);
-	if (unlikely(!to->out || !hop.iface))
+	if (unlikely(!to->out || !hop.iface || !(to->out->flags & ABI_IFACE_USED)))
 		return ABI_NO_NEXT_HOP;
 	to->way = way_out(p->in, to->out);
 	/* Generic XDP sees what GRO or a local sender put together, larger than any MTU: there the clsact program judges. */
@@ -29,7 +29,7 @@ static __always_inline enum abi_reason judge(const struct packet *p, struct abi_
 }
 
 /* Must this packet of an existing connection begin a new one? A SYN on a closed tuple does (RFC 9293 section 3.6.1), and so does
- * what has not been answered yet when its backend went away. */
+ * what a backend that died has not answered. A backend that is drained or removed keeps what it has. */
 static __always_inline bool begins_anew(const struct packet *p, const struct found *f)
 {
 	bool is_syn = (p->tcp_flags & (ABI_TCP_SYN | ABI_TCP_ACK)) == ABI_TCP_SYN;
@@ -42,7 +42,7 @@ static __always_inline bool begins_anew(const struct packet *p, const struct fou
 	if (f->state.state == ABI_SYN && !is_syn)
 		return false;
 	b = bpf_map_lookup_elem(&binding, &f->slot->binding);
-	return b && !(b->flags & ABI_BINDING_USABLE);
+	return b && (b->flags & ABI_BINDING_DOWN);
 }
 
 #endif

@@ -168,7 +168,7 @@ static __always_inline struct scratch *work_space(void)
 
 /* ---- accounts ---- */
 
-PER_CPU_MAP(counters, __u64, ABI_REASON_COUNT);
+PER_CPU_MAP(counters, __u64, ABI_MAX_REASONS);
 
 struct icmp_budget {
 	__u32 tick;

@@ -10,6 +10,7 @@
 
 #include "forward.h"
 
+#define PACKET_HOST 0 /* <linux/if_packet.h> */
 #define L3_OFFSET sizeof(struct ethhdr)
 
 static __always_inline int drop_marked(enum abi_reason reason)
@@ -22,9 +23,10 @@ static __always_inline bool read_mark(struct __sk_buff *skb, struct abi_mark *ma
 {
 	struct abi_mark *place = (void *)(long)skb->data_meta;
 
-	if ((void *)(place + 1) > (void *)(long)skb->data || place->magic != ABI_MARK_MAGIC)
+	if ((void *)(place + 1) > (void *)(long)skb->data || place->magic != mark_magic())
 		return false;
 	*mark = *place;
+	place->magic = 0; /* it survives a veth, into whatever has a clsact program there */
 	return true;
 }
 
@@ -36,7 +38,7 @@ static __always_inline bool find_marked(const struct abi_mark *mark, struct foun
 	if (!f->slot)
 		return false;
 	f->word = READ_ONCE(f->slot->word);
-	return f->state.generation == mark->generation && (abi_is_live(f->state.state) || f->state.state == ABI_CLOSED) &&
+	return f->state.generation == mark->generation && abi_has_mapping(f->state.state) &&
 	       conn_parties(f);
 }
 
@@ -99,7 +101,7 @@ static __always_inline int carry_out(struct __sk_buff *skb, struct found *f)
 	if (!conn_unchanged(f))
 		return drop_marked(ABI_MARK_STALE);
 	out = iface_at(hop.iface);
-	if (!out || !hop.iface)
+	if (!out || !hop.iface || !(out->flags & ABI_IFACE_USED))
 		return drop_marked(ABI_NO_NEXT_HOP);
 	if (!skb->gso_size && skb->len > out->mtu + L3_OFFSET)
 		return drop_marked(ABI_TOO_BIG);
@@ -116,7 +118,7 @@ static __always_inline bool find_unmarked(struct __sk_buff *skb, struct found *f
 	p.end = (void *)(long)skb->data_end;
 	p.eth = (void *)(long)skb->data;
 	p.ip = (void *)(p.eth + 1);
-	if ((void *)(p.ip + 1) > p.end || p.eth->h_proto != bpf_htons(ETH_P_IP))
+	if (skb->pkt_type != PACKET_HOST || (void *)(p.ip + 1) > p.end || p.eth->h_proto != bpf_htons(ETH_P_IP))
 		return false;
 	return parse_ipv4(&p) == FRAME_FLOW && conn_find(&p.tuple, f);
 }

@@ -7,11 +7,8 @@
 #include "conn.h"
 #include "select.h"
 
-#define EEXIST 17
-#define EBUSY 16
-
-/* How many ports one packet may try: each try that fails either leaves the ring smaller or tells of a race. */
-#define PORT_TRIES 8
+/* How many ports one packet may try: each that fails tells of a race, or of a connection of an earlier port range. */
+#define PORT_TRIES 64
 /* A server's TIME_WAIT lasts 60 s on Linux; a port that it may still hold is passed over as long as there are others. */
 #define TIME_WAIT_TICKS ((__u32)(60000000000ULL >> ABI_TICK_SHIFT))
 #define TIME_WAIT_TRIES 2
@@ -99,7 +96,8 @@ static __always_inline int conn_insert(const struct abi_tuple *key, __u32 slot_i
 enum claim { CLAIM_DONE, CLAIM_NEXT_PORT, CLAIM_TAKE_OVER, CLAIM_NO_PORT, CLAIM_FULL };
 
 /* The reply key of a port that was just popped stands already: what does its owner say? */
-static __always_inline enum claim ask_owner(struct scratch *w, struct abi_ring *r, __u16 port, __u32 try)
+static __always_inline enum claim ask_owner(struct scratch *w, struct abi_ring *r, __u32 ring_id, __u16 port,
+					     __u32 try)
 {
 	struct found owner = {};
 
@@ -117,7 +115,7 @@ static __always_inline enum claim ask_owner(struct scratch *w, struct abi_ring *
 		w->owner_word = owner.word;
 		return CLAIM_TAKE_OVER;
 	}
-	if (owner.state.flags & ABI_CONN_IN_RING) {
+	if ((owner.state.flags & ABI_CONN_IN_RING) && owner.slot->ring == ring_id) {
 		/* It came back to life after its port was returned: our pop took the port out of the ring, and it stays its own. */
 		union conn_word kept = {.word = owner.word};
 
@@ -153,42 +151,58 @@ __noinline int claim_port(__u32 slot_id, __u32 ring_id, __u32 try, __u32 held)
 	if (!err)
 		return CLAIM_DONE;
 	if (err == -EEXIST)
-		return ask_owner(w, r, port, try);
+		return ask_owner(w, r, ring_id, port, try);
 	ring_push(r, port);
 	return CLAIM_FULL;
 }
 
-/* The closed owner of our port gives it up, whole; if somebody else is removing it, the port goes back. */
-static __always_inline enum claim take_over(__u32 slot_id, __u32 ring_id, __u32 try)
+/* The closed owner of our port gives it up, whole; if somebody else is removing it, or it is taken again, the port goes back. */
+static __always_inline enum claim take_over(__u32 slot_id, __u32 ring_id)
 {
 	struct abi_slot *s = bpf_map_lookup_elem(&slot, &slot_id);
 	struct scratch *w = work_space();
+	enum claim claim = CLAIM_TAKE_OVER;
 
 	if (!s || !w)
 		return CLAIM_NO_PORT;
-	if (!conn_remove(w->owner_slot, w->owner_word)) {
-		port_release(ring_id, s->proxy_port_be);
-		return CLAIM_NEXT_PORT;
+	if (conn_remove(w->owner_slot, w->owner_word)) {
+		count(ABI_PORT_RECLAIMED);
+		claim = claim_port(slot_id, ring_id, TIME_WAIT_TRIES, bpf_ntohs(s->proxy_port_be));
 	}
-	count(ABI_PORT_RECLAIMED);
-	return claim_port(slot_id, ring_id, try, bpf_ntohs(s->proxy_port_be));
+	if (claim != CLAIM_TAKE_OVER)
+		return claim;
+	port_release(ring_id, s->proxy_port_be);
+	return CLAIM_NEXT_PORT;
+}
+
+struct claim_loop {
+	__u32 slot_id;
+	__u32 ring_id;
+	__u32 claim; /* enum claim */
+};
+
+static long claim_try(__u32 try, void *context)
+{
+	struct claim_loop *loop = context;
+
+	loop->claim = claim_port(loop->slot_id, loop->ring_id, try, 0);
+	return loop->claim == CLAIM_NEXT_PORT ? 0 : 1;
 }
 
 static __always_inline int claim_reply_with_proxy(__u32 slot_id, __u32 ring_id)
 {
-	for (__u32 try = 0; try < PORT_TRIES; try++) {
-		int claim = claim_port(slot_id, ring_id, try, 0);
+	struct claim_loop loop = {.slot_id = slot_id, .ring_id = ring_id, .claim = CLAIM_NEXT_PORT};
 
-		if (claim == CLAIM_TAKE_OVER)
-			claim = take_over(slot_id, ring_id, PORT_TRIES);
-		if (claim == CLAIM_DONE)
-			return 0;
-		if (claim == CLAIM_NO_PORT)
-			return ABI_PORTS_EXHAUSTED;
-		if (claim == CLAIM_FULL)
-			return ABI_TABLE_FULL;
+	/* The taking over is not in the loop: its stack would be on top of the callback's. */
+	bpf_loop(PORT_TRIES, claim_try, &loop, 0);
+	if (loop.claim == CLAIM_TAKE_OVER)
+		loop.claim = take_over(slot_id, ring_id);
+	switch (loop.claim) {
+	case CLAIM_DONE: return 0;
+	case CLAIM_NO_PORT: return ABI_PORTS_EXHAUSTED;
+	case CLAIM_FULL: return ABI_TABLE_FULL;
+	default: return ABI_CONTENDED;
 	}
-	return ABI_CONTENDED;
 }
 
 /* The client keeps its address and port: the reply tuple is what it is, and may be another connection's. */
@@ -281,7 +295,7 @@ static __noinline int open_chosen(const struct packet *p)
 	}
 	w->open_key = p->tuple;
 	err = conn_insert(&w->open_key, f.slot_id, ABI_ORIGINAL);
-	if (err || !conn_parties(&f)) {
+	if (err) {
 		slot_undo(&f, w, true);
 		return err == -EEXIST ? ABI_CONTENDED : ABI_TABLE_FULL;
 	}

@@ -128,7 +128,7 @@ static __always_inline enum frame_kind parse(struct xdp_md *ctx, struct packet *
 	memcpy(p->from.mac, p->eth->h_source, ETH_ALEN);
 
 	if (p->eth->h_proto == bpf_htons(ETH_P_ARP))
-		return FRAME_ARP;
+		return (p->eth->h_dest[0] & 1) || same_mac(p->eth->h_dest, p->in->mac) ? FRAME_ARP : FRAME_OTHER;
 	if (p->eth->h_proto != bpf_htons(ETH_P_IP) || !same_mac(p->eth->h_dest, p->in->mac))
 		return FRAME_OTHER;
 	return parse_ipv4(p);

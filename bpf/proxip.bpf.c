@@ -128,6 +128,8 @@ int proxip_tc(struct __sk_buff *skb)
 	struct found f = {};
 	struct abi_mark mark;
 
+	if (skb->vlan_present) /* the NIC took its tag off before XDP saw it: it belongs to a VLAN interface */
+		return TC_ACT_UNSPEC;
 	if (read_mark(skb, &mark)) {
 		if (mark.kind == ABI_MARK_ANSWER)
 			return bpf_redirect(skb->ifindex, 0);

@@ -136,24 +136,37 @@ static __noinline int decide(const struct packet *p, struct verdict *v)
 	return 1;
 }
 
+/* How often a choice is carried out anew after a race: for the last port of a ring, or with the removal of its tuple. */
+#define COMMIT_TRIES 3
+
 /* Carries the choice out. In a full table somebody gives way first; not from within open_chosen(), whose stack is deep. */
 static __always_inline void commit(const struct packet *p, struct verdict *v)
 {
 	struct scratch *w = work_space();
-	int reason = open_chosen(p);
 	struct abi_service *s = w ? service_in(w->choice.half, w->choice.service_id) : NULL;
+	int reason = ABI_CONTENDED;
 
-	if (!s)
-		return;
-	if (reason == ABI_TABLE_FULL && slot_reclaim())
+	for (int try = 0; s && try < COMMIT_TRIES; try++) {
 		reason = open_chosen(p);
-	if (reason == ABI_TUPLE_TAKEN && s->snat == ABI_SNAT_MODE_AUTO) {
-		w->choice.snat_reason = ABI_SNAT_TUPLE_TAKEN;
-		reason = choose_source(&w->choice, &p->tuple) ? open_chosen(p) : ABI_PORTS_EXHAUSTED;
+		if (!reason)
+			return;
+		if (reason == ABI_CONTENDED && bpf_map_lookup_elem(&conn, &p->tuple))
+			return; /* another CPU opened it: its connection is ours */
+		if (reason == ABI_TABLE_FULL && !slot_reclaim())
+			break;
+		if (reason == ABI_TUPLE_TAKEN) {
+			if (s->snat != ABI_SNAT_MODE_AUTO)
+				break;
+			w->choice.snat_reason = ABI_SNAT_TUPLE_TAKEN;
+		}
+		if (w->choice.snat_reason && !choose_source(&w->choice, &p->tuple)) {
+			reason = ABI_PORTS_EXHAUSTED;
+			break;
+		}
 	}
-	if (reason == ABI_CONTENDED && bpf_map_lookup_elem(&conn, &p->tuple))
-		return; /* another CPU opened it: its connection is ours */
-	if (reason)
+	if (!s || reason == ABI_CONTENDED)
+		drop(v, ABI_CONTENDED); /* silently: the sender's next try works */
+	else
 		refuse(v, p, s, reason);
 }
 

@@ -89,6 +89,10 @@ class Agent {
             return std::unexpected(store.error());
         }
         store_ = std::move(*store);
+        if (auto listening = listen();
+            !listening) { // before anything is attached; nobody is answered until the loop runs
+            return listening;
+        }
         auto dataplane = dataplane::open_kernel(options_.bpffs, file->config.agent.max_connections);
         if (!dataplane) {
             return std::unexpected(dataplane.error());
@@ -105,7 +109,9 @@ class Agent {
         if (auto begun = controller_->begin(file->config, file->text); !begun) {
             return begun;
         }
-        return listen();
+        views_.emplace(*controller_, *dataplane_, *neighbourhood_);
+        handlers_.emplace(*controller_, *views_, *dataplane_);
+        return {};
     }
 
     Result<void> listen() {
@@ -115,8 +121,6 @@ class Agent {
             return std::unexpected(monitor.error());
         }
         monitor_ = std::move(*monitor);
-        views_.emplace(*controller_, *dataplane_, *neighbourhood_);
-        handlers_.emplace(*controller_, *views_, *dataplane_);
         auto server = serve::ControlServer::listen(
             loop_, options_.socket,
             [this](const api::Request& request, const serve::Peer& /*peer*/) { return handlers_->handle(request); },
@@ -144,7 +148,7 @@ class Agent {
 
     void reload() {
         auto file = load_file(options_.config);
-        auto applied = file ? controller_->commit_file(file->config, file->text)
+        auto applied = file ? controller_->commit_own_file(file->config, file->text)
                             : Result<Controller::Outcome>(std::unexpected(file.error()));
         if (applied) {
             spdlog::info("{} applied: generation {}", options_.config.string(), applied->generation);

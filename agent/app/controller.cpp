@@ -16,37 +16,17 @@ constexpr std::chrono::milliseconds next_hop_patience{50};
 // No packet that began under the former configuration is still on its way after this long.
 constexpr std::chrono::seconds id_rest{1};
 
-std::map<policy::EndpointKey, policy::Id> endpoints_of(const Config& config, const policy::Identities& ids) {
-    std::map<policy::EndpointKey, policy::Id> out;
-    for (const Service& service : config.services) {
-        for (const Backend& backend : service.backends) {
-            const policy::EndpointKey key{.protocol = service.address.protocol, .address = backend.address};
-            if (const auto id = ids.endpoints.find(key)) {
-                out.emplace(key, *id);
-            }
-        }
-    }
-    return out;
-}
-
-// What the file undoes of what was changed by hand since it was last applied.
-void log_dropped(const store::State& before, const Config& file) {
-    std::set<std::string> by_hand;
-    for (const auto& change : diff(before.applied, before.running)) {
-        by_hand.insert(change.path);
-    }
-    for (const auto& change : diff(before.running, file)) {
-        if (by_hand.contains(change.path)) {
-            spdlog::warn("the file drops a change by hand: {}: \"{}\" -> \"{}\"", change.path, change.from,
-                         change.to);
-        }
+// What the file undoes of what was changed by hand, or by another file, since it was last read.
+void log_dropped(const Config& running, const Config& file) {
+    for (const auto& change : diff(running, file)) {
+        spdlog::warn("the file drops a change by hand: {} {}: \"{}\" -> \"{}\"", change.action, change.path,
+                     change.from, change.to);
     }
 }
 
 } // namespace
 
 // ---- start
-// --------------------------------------------------------------------------------------------------------------
 
 Result<void> Controller::begin(const Config& file, const std::string& text) {
     const std::uint64_t kernel_generation = parts_.dataplane.generation();
@@ -74,12 +54,13 @@ Result<void> Controller::begin(const Config& file, const std::string& text) {
         // Nothing is known of what ran: the file is the first configuration.
         parts_.neighbourhood.refresh();
     }
-    auto applied = commit_file(file, text);
+    const Config before = running_;
+    auto applied = commit_own_file(file, text);
     if (!applied) {
         return std::unexpected(applied.error());
     }
     if (*saved) {
-        log_dropped(**saved, file);
+        log_dropped(before, file);
     }
     return {};
 }
@@ -90,12 +71,11 @@ Result<void> Controller::restore(const store::State& state) {
     file_digest_ = state.file_digest;
     overlay_ = Overlay(state.overlay);
     health_.follow(running_);
+    adopt_health();
     const bool ran_already = parts_.dataplane.generation() != 0;
-    if (auto attached = parts_.neighbourhood.attach(running_.agent); !attached) {
-        if (!ran_already) {
-            return attached;
-        }
-        spdlog::error("{}", attached.error().text()); // an interface that went away must not keep the rest down
+    // An interface that went away must not keep the rest down.
+    if (auto attached = parts_.neighbourhood.attach(running_.agent, running_.agent); !attached) {
+        return attached;
     }
     if (auto done = install(running_, overlay_, generation_, ran_already); !done) {
         return done;
@@ -107,22 +87,44 @@ Result<void> Controller::restore(const store::State& state) {
 }
 
 // ---- changes
-// ------------------------------------------------------------------------------------------------------------
+
+bool Controller::down(const Service& service, const Backend& backend) const {
+    return service.check.type != CheckType::none &&
+           health_.state(service.name, backend.address) == policy::Health::down;
+}
 
 bool Controller::available(const Overlay& overlay, const Service& service, const Backend& backend) const {
-    return overlay.admin(service, backend) == Admin::enabled &&
-           health_.state(service.name, backend.address) != policy::Health::down;
+    return overlay.admin(service, backend) == Admin::enabled && !down(service, backend);
+}
+
+// Health stays as it was last known until the first checks are in.
+void Controller::adopt_health() {
+    for (const Service& service : running_.services) {
+        const auto service_id = ids_.services.find(service.address);
+        for (const Backend& backend : service.backends) {
+            const auto endpoint =
+                ids_.endpoints.find({.protocol = service.address.protocol, .address = backend.address});
+            const auto binding = service_id && endpoint
+                                     ? ids_.bindings.find({.service = *service_id, .endpoint = *endpoint})
+                                     : std::optional<policy::Id>();
+            if (binding && parts_.dataplane.is_down(*binding)) {
+                health_.adopt_down(service.name, backend.address);
+            }
+        }
+    }
 }
 
 Result<policy::Image> Controller::compile(const Config& config, const Overlay& overlay, policy::Identities& ids) const {
     return policy::compile(
         config, [&](const Service& service, const Backend& backend) { return available(overlay, service, backend); },
-        ids, std::random_device{}());
+        ids, std::random_device{}(),
+        [&](const Service& service, const Backend& backend) { return down(service, backend); });
 }
 
 // Ids that neither the configuration nor a connection names can be given to something else.
 void Controller::collect_ids() {
-    if (std::chrono::steady_clock::now() - installed_at_ < id_rest) {
+    // Before this agent's first install, what runs names ids that no configuration here does yet.
+    if (!installed_at_ || std::chrono::steady_clock::now() - *installed_at_ < id_rest) {
         return;
     }
     const bool any_unnamed =
@@ -143,10 +145,10 @@ Result<void> Controller::install(const Config& config, const Overlay& overlay, s
         return std::unexpected(image.error());
     }
     // Paths first: a backend that new connections are sent to has its next hop by then.
-    parts_.neighbourhood.follow(config, endpoints_of(config, ids), ours_already);
+    parts_.neighbourhood.follow(config, ids, ours_already);
     parts_.neighbourhood.settle(next_hop_patience);
     if (auto done = parts_.dataplane.install(*image, generation); !done) {
-        parts_.neighbourhood.follow(running_, endpoints_of(running_, ids_), false);
+        parts_.neighbourhood.follow(running_, ids_, false);
         return done;
     }
     ids_ = std::move(ids);
@@ -175,7 +177,7 @@ store::State Controller::state(std::uint64_t generation, const Change& change) c
     return {.generation = generation,
             .running = change.config,
             .applied = change.applied ? change.config : applied_,
-            .file_digest = change.applied.value_or(file_digest_),
+            .file_digest = change.digest.value_or(file_digest_),
             .overlay = change.overlay.saved()};
 }
 
@@ -185,22 +187,23 @@ Result<Controller::Outcome> Controller::commit(Change change) {
         return outcome;
     }
     change.overlay = change.overlay.kept_for(change.config);
-    const bool same = outcome->changes.empty() && change.config == running_ && change.overlay == overlay_;
+    const bool same = outcome->changes.empty() && change.overlay == overlay_;
     const std::uint64_t next = same && generation_ != 0 ? generation_ : generation_ + 1;
     if (same && generation_ != 0 && !change.applied) {
         return outcome;
     }
-    if (auto attached = parts_.neighbourhood.attach(change.config.agent); !attached) {
+    const auto modes = parts_.neighbourhood.attached_modes();
+    if (auto attached = parts_.neighbourhood.attach(change.config.agent, running_.agent); !attached) {
         return std::unexpected(attached.error());
     }
     if (auto prepared = parts_.store.prepare(state(next, change)); !prepared) {
-        parts_.neighbourhood.detach_others(running_.agent);
+        parts_.neighbourhood.restore_modes(modes);
         return std::unexpected(prepared.error());
     }
     if (next != generation_) {
         if (auto done = install(change.config, change.overlay, next, false); !done) {
             parts_.store.abandon();
-            parts_.neighbourhood.detach_others(running_.agent);
+            parts_.neighbourhood.restore_modes(modes);
             return std::unexpected(done.error());
         }
     }
@@ -208,6 +211,7 @@ Result<Controller::Outcome> Controller::commit(Change change) {
     if (auto committed = parts_.store.commit(); !committed) {
         // The kernel has taken it and it is on disk as prepared: a restart finds it by its generation.
         spdlog::error("{}", committed.error().text());
+        outcome->warnings.push_back("taken, but its state is not renamed yet: " + committed.error().text());
     }
     outcome->generation = generation_;
     return outcome;
@@ -216,8 +220,8 @@ Result<Controller::Outcome> Controller::commit(Change change) {
 void Controller::settle(const Change& change, std::uint64_t generation) {
     if (change.applied) {
         applied_ = change.config;
-        file_digest_ = *change.applied;
     }
+    file_digest_ = change.digest.value_or(file_digest_);
     running_ = change.config;
     overlay_ = change.overlay;
     generation_ = generation;
@@ -226,12 +230,16 @@ void Controller::settle(const Change& change, std::uint64_t generation) {
     parts_.checker.watch(HealthBook::targets(running_));
 }
 
-Result<Controller::Outcome> Controller::commit_file(const Config& file, const std::string& text) {
-    return commit({.config = file, .overlay = overlay_.after_apply(file), .applied = store::digest(text)});
+Result<Controller::Outcome> Controller::commit_file(const Config& file) {
+    return commit({.config = file, .overlay = overlay_.after_apply(file), .applied = true, .digest = {}});
+}
+
+Result<Controller::Outcome> Controller::commit_own_file(const Config& file, const std::string& text) {
+    return commit(
+        {.config = file, .overlay = overlay_.after_apply(file), .applied = true, .digest = store::digest(text)});
 }
 
 // ---- health
-// -------------------------------------------------------------------------------------------------------------
 
 void Controller::record(const probe::Target& target, const probe::Outcome& outcome) {
     const auto before = health_.state(target.service, target.backend);

@@ -37,7 +37,8 @@ class Controller {
     struct Change {
         Config config;
         Overlay overlay;
-        std::optional<std::string> applied; // digest of the file that this is, when it is one
+        bool applied = false;              // it is a file: from now on, drift is what differs from it
+        std::optional<std::string> digest; // of the agent's own file, when it was read for this
     };
     struct Outcome {
         std::uint64_t generation = 0;
@@ -46,7 +47,8 @@ class Controller {
         std::vector<std::string> warnings;
     };
     [[nodiscard]] Result<Outcome> commit(Change change);
-    [[nodiscard]] Result<Outcome> commit_file(const Config& file, const std::string& text);
+    [[nodiscard]] Result<Outcome> commit_file(const Config& file);                              // somebody's
+    [[nodiscard]] Result<Outcome> commit_own_file(const Config& file, const std::string& text); // the agent's own
     // What commit() would say, without doing it.
     [[nodiscard]] Result<Outcome> plan(const Config& config) const;
 
@@ -59,7 +61,7 @@ class Controller {
     [[nodiscard]] const HealthBook& health() const { return health_; }
     [[nodiscard]] const policy::Identities& identities() const { return ids_; }
     [[nodiscard]] std::uint64_t generation() const { return generation_; }
-    [[nodiscard]] bool drift() const { return running_ != applied_; }
+    [[nodiscard]] bool drift() const { return !diff(applied_, running_).empty(); }
     [[nodiscard]] bool needs_reschedule() const { return reschedule_; }
     [[nodiscard]] Admin admin(const Service& service, const Backend& backend) const {
         return overlay_.admin(service, backend);
@@ -70,6 +72,8 @@ class Controller {
     [[nodiscard]] Result<policy::Image> compile(const Config& config, const Overlay& overlay,
                                                 policy::Identities& ids) const;
     [[nodiscard]] bool available(const Overlay& overlay, const Service& service, const Backend& backend) const;
+    [[nodiscard]] bool down(const Service& service, const Backend& backend) const;
+    void adopt_health();
     [[nodiscard]] Result<void> install(const Config& config, const Overlay& overlay, std::uint64_t generation,
                                        bool ours_already);
     void collect_ids();
@@ -86,7 +90,7 @@ class Controller {
     policy::References named_; // by the running configuration
     std::uint64_t generation_ = 0;
     bool reschedule_ = false;
-    std::chrono::steady_clock::time_point installed_at_{};
+    std::optional<std::chrono::steady_clock::time_point> installed_at_; // by this agent
 };
 
 } // namespace proxip::app

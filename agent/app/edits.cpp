@@ -121,7 +121,24 @@ Result<Config> edited(Config config, const api::PoolDel& request) {
     if (auto pool = find_pool(config, request.name); !pool) {
         return std::unexpected(pool.error());
     }
+    for (const Service& service : config.services) {
+        if (service.pool == request.name && service.snat != Snat::never) {
+            return fail(ErrorCode::refused,
+                        fmt::format("pool \"{}\" is used by service \"{}\"", request.name, service.name));
+        }
+    }
     std::erase_if(config.pools, [&](const ProxyPool& pool) { return pool.name == request.name; });
+    return config;
+}
+
+Config without_enabled(Config config, const std::string& service, const std::vector<SocketAddress>& addresses) {
+    if (auto found = find_service(config, service)) {
+        for (const SocketAddress& address : addresses) {
+            if (auto backend = find_backend(**found, address)) {
+                (*backend)->enabled.reset();
+            }
+        }
+    }
     return config;
 }
 

@@ -18,6 +18,10 @@ namespace proxip::app {
 [[nodiscard]] Result<Config> edited(Config config, const api::PoolSet& request);
 [[nodiscard]] Result<Config> edited(Config config, const api::PoolDel& request);
 
+// The operator decides from here on: what the file said of `enabled` is no longer so, and a dump must not say it.
+[[nodiscard]] Config without_enabled(Config config, const std::string& service,
+                                     const std::vector<SocketAddress>& addresses);
+
 // Every address of the request names a backend of the service.
 [[nodiscard]] Result<void> has_backends(const Config& config, const std::string& service,
                                         const std::vector<SocketAddress>& addresses);

@@ -1,5 +1,8 @@
 // `lbctl explain`: the data plane's own decision, in words.
 
+#include <algorithm>
+#include <iterator>
+
 #include <fmt/format.h>
 
 #include "app/names.hpp"
@@ -51,8 +54,9 @@ std::optional<Key> key_of(const policy::IdTable<Key>& table, policy::Id id) {
 }
 
 std::string mac_of(const abi::abi_hop& hop) {
-    return fmt::format("{:02x}:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}", hop.mac[0], hop.mac[1], hop.mac[2], hop.mac[3],
-                       hop.mac[4], hop.mac[5]);
+    net::Mac mac{};
+    std::copy(std::begin(hop.mac), std::end(hop.mac), mac.begin());
+    return net::mac_text(mac);
 }
 
 std::string backend_text(const policy::EndpointKey& endpoint, std::uint16_t called) {
@@ -69,10 +73,16 @@ Result<api::Explain> Views::explain(const api::ExplainRequest& request) const {
     if (!request.to.ports.single()) {
         return fail(ErrorCode::invalid, fmt::format("found {}, expected one port", request.to.text()), "--to");
     }
+    if (request.from.address.family != request.to.address.family) {
+        return fail(ErrorCode::invalid,
+                    fmt::format("found {}, expected an address of the same family as {}", request.from.text(),
+                                request.to.text()),
+                    "--from");
+    }
     auto link = request.interface ? neighbourhood_.link_named(*request.interface)
                                   : neighbourhood_.link_towards(request.from.address);
     if (!link) {
-        return std::unexpected(std::move(link.error()).within("--in"));
+        return std::unexpected(std::move(link.error()).within(request.interface ? "--in" : "--from"));
     }
     dataplane::Question question{.protocol = request.to.protocol,
                                  .from = request.from,

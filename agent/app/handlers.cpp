@@ -87,7 +87,8 @@ api::Plan Handlers::plan_of(const Controller::Outcome& outcome, const Config& co
 }
 
 Result<api::Answer> Handlers::change(Config config, Overlay overlay) {
-    auto outcome = controller_.commit({.config = std::move(config), .overlay = std::move(overlay), .applied = {}});
+    auto outcome = controller_.commit(
+        {.config = std::move(config), .overlay = std::move(overlay), .applied = false, .digest = {}});
     if (!outcome) {
         return std::unexpected(outcome.error());
     }
@@ -119,7 +120,7 @@ Result<api::Answer> Handlers::on(const api::BackendAdmin& request) {
     for (const SocketAddress& address : request.addresses) {
         overlay.set(request.service, address, request.admin);
     }
-    return change(controller_.running(), std::move(overlay));
+    return change(without_enabled(controller_.running(), request.service, request.addresses), std::move(overlay));
 }
 
 // ---- files
@@ -155,7 +156,7 @@ Result<api::Answer> Handlers::on(const api::ApplyRequest& request) {
     if (!config) {
         return std::unexpected(config.error());
     }
-    auto outcome = controller_.commit_file(*config, request.config.text);
+    auto outcome = controller_.commit_file(*config);
     if (!outcome) {
         return std::unexpected(outcome.error());
     }

@@ -38,6 +38,12 @@ bool HealthBook::record(const probe::Target& target, const probe::Outcome& outco
     return outcome.made && entry->second.hysteresis.observe(outcome.success).has_value();
 }
 
+void HealthBook::adopt_down(const std::string& service, const SocketAddress& backend) {
+    if (auto entry = entries_.find({service, backend}); entry != entries_.end()) {
+        entry->second.hysteresis.adopt(policy::Health::down);
+    }
+}
+
 policy::Health HealthBook::state(const std::string& service, const SocketAddress& backend) const {
     auto entry = entries_.find({service, backend});
     return entry == entries_.end() ? policy::Health::unknown : entry->second.hysteresis.state();

@@ -25,6 +25,8 @@ class HealthBook {
     // True when the backend's state changed by it.
     bool record(const probe::Target& target, const probe::Outcome& outcome);
 
+    // What an earlier agent had found out.
+    void adopt_down(const std::string& service, const SocketAddress& backend);
     [[nodiscard]] policy::Health state(const std::string& service, const SocketAddress& backend) const;
     [[nodiscard]] std::string last_check(const std::string& service, const SocketAddress& backend) const;
     [[nodiscard]] static std::vector<probe::Target> targets(const Config& config);

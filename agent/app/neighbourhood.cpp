@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "dataplane/redirect_capability.hpp"
+
 namespace proxip::app {
 
 namespace {
@@ -55,11 +57,12 @@ void Neighbourhood::read_links() {
 }
 
 void Neighbourhood::learn_link(const net::Link& link) {
+    const auto driver = dataplane::driver_of(link.index);
     const dataplane::Link known{.index = link.index,
                                 .mac = link.mac,
                                 .mtu = link.mtu,
                                 .ethernet = link.ethernet,
-                                .partial_checksums = !link.kind.empty()};
+                                .partial_checksums = !driver || dataplane::may_have_partial_checksums(*driver)};
     if (auto done = dataplane_.set_link(known); !done) {
         spdlog::error("{}: {}", link.name, done.error().text());
         return;
@@ -75,7 +78,7 @@ Result<std::uint32_t> Neighbourhood::link_named(const std::string& name) const {
             return index;
         }
     }
-    return fail(ErrorCode::refused, fmt::format("there is no interface \"{}\"", name), "agent.interfaces");
+    return fail(ErrorCode::refused, fmt::format("there is no interface \"{}\"", name));
 }
 
 std::string Neighbourhood::link_name(std::uint32_t index) const {
@@ -91,35 +94,65 @@ Result<std::uint32_t> Neighbourhood::link_towards(const Address& address) const 
     return route->link;
 }
 
-Result<void> Neighbourhood::attach(const AgentConfig& agent) {
-    read_links();
-    std::set<std::uint32_t> before;
-    for (const auto& attachment : dataplane_.attachments()) {
-        before.insert(attachment.index);
+Result<void> Neighbourhood::attach_one(const AgentConfig& agent, const Interface& interface) {
+    auto index = link_named(interface.name);
+    if (!index) {
+        return std::unexpected(std::move(index.error()).within("agent.interfaces"));
     }
-    std::vector<std::uint32_t> added;
+    const net::Link& link = links_.at(*index);
+    if (!link.ethernet) {
+        return fail(ErrorCode::refused,
+                    fmt::format("{} has no Ethernet header; expected an interface with one", link.name),
+                    "agent.interfaces");
+    }
+    learn_link(link);
+    const auto before = attached_modes();
+    auto used = dataplane_.attach(*index, mode_of(agent, interface));
+    if (!used) {
+        return std::unexpected(used.error());
+    }
+    if (auto known = before.find(*index); known == before.end() || known->second != *used) {
+        spdlog::info("{}: attached, {} mode", interface.name, *used == XdpMode::native ? "native" : "generic");
+        dataplane_.probe_redirect(*index); // many drivers take redirected frames only while they run a program
+    }
+    return {};
+}
+
+Result<void> Neighbourhood::attach(const AgentConfig& agent, const AgentConfig& running) {
+    read_links();
+    const auto before = attached_modes();
     for (const Interface& interface : agent.interfaces) {
-        Result<void> result;
-        auto index = link_named(interface.name);
-        if (!index) {
-            result = std::unexpected(index.error());
-        } else {
-            learn_link(links_.at(*index));
-            if (auto used = dataplane_.attach(*index, mode_of(agent, interface)); !used) {
-                result = std::unexpected(used.error());
-            } else if (!before.contains(*index)) {
-                added.push_back(*index);
-                spdlog::info("{}: attached, {} mode", interface.name, *used == XdpMode::native ? "native" : "generic");
-            }
-        }
-        if (!result) {
-            for (const std::uint32_t undo : added) {
-                dataplane_.detach(undo);
-            }
-            return result;
+        auto done = attach_one(agent, interface);
+        // One that was there and went away must not keep anything else from being changed.
+        const bool known =
+            std::ranges::any_of(running.interfaces, [&](const auto& one) { return one.name == interface.name; });
+        if (!done && !(known && !link_named(interface.name))) {
+            restore_modes(before);
+            return done;
         }
     }
     return {};
+}
+
+std::map<std::uint32_t, XdpMode> Neighbourhood::attached_modes() const {
+    std::map<std::uint32_t, XdpMode> out;
+    for (const auto& attachment : dataplane_.attachments()) {
+        out.emplace(attachment.index, attachment.mode);
+    }
+    return out;
+}
+
+void Neighbourhood::restore_modes(const std::map<std::uint32_t, XdpMode>& modes) {
+    for (const auto& [index, mode] : attached_modes()) {
+        if (!modes.contains(index)) {
+            dataplane_.detach(index);
+        }
+    }
+    for (const auto& [index, mode] : modes) {
+        if (auto again = dataplane_.attach(index, mode); !again) {
+            spdlog::error("{}", again.error().text());
+        }
+    }
 }
 
 void Neighbourhood::detach_others(const AgentConfig& agent) {
@@ -137,12 +170,11 @@ void Neighbourhood::detach_others(const AgentConfig& agent) {
 // ---- next hops
 // ----------------------------------------------------------------------------------------------------------
 
-void Neighbourhood::follow(const Config& config, const std::map<policy::EndpointKey, policy::Id>& endpoints,
-                           bool ours_already) {
+void Neighbourhood::follow(const Config& config, const policy::Identities& ids, bool ours_already) {
     config_ = config;
-    endpoints_ = endpoints;
-    std::erase_if(targets_, [&](const auto& entry) { return !endpoints.contains(entry.first); });
-    for (const auto& [key, id] : endpoints) {
+    endpoints_ = ids.endpoints.all();
+    std::erase_if(targets_, [&](const auto& entry) { return !endpoints_.contains(entry.first); });
+    for (const auto& [key, id] : endpoints_) {
         targets_.try_emplace(key);
     }
     vips_.clear();
@@ -153,6 +185,9 @@ void Neighbourhood::follow(const Config& config, const std::map<policy::Endpoint
     for (const ProxyPool& pool : config.pools) {
         const auto addresses = pool.each_address();
         proxies_.insert(addresses.begin(), addresses.end());
+    }
+    for (const auto& [address, id] : ids.proxies.all()) { // those that were removed, as long as connections have them
+        proxies_.insert(address);
     }
     resolve_paths();
     claim(ours_already);
@@ -260,9 +295,7 @@ void Neighbourhood::refresh() {
     }
     for (const Interface& interface : config_.agent.interfaces) { // one that came back is attached again
         if (link_named(interface.name)) {
-            AgentConfig one = config_.agent;
-            one.interfaces = {interface};
-            if (auto attached = attach(one); !attached) {
+            if (auto attached = attach_one(config_.agent, interface); !attached) {
                 spdlog::warn("{}", attached.error().text());
             }
         }
@@ -362,8 +395,16 @@ void Neighbourhood::decided(const net::Claim& claim, std::optional<net::Mac> own
     publish_locals();
 }
 
-std::vector<std::string> Neighbourhood::conflicts() const {
+std::vector<std::string> Neighbourhood::warnings() const {
     std::vector<std::string> out;
+    const auto attached = attached_modes();
+    for (const Interface& interface : config_.agent.interfaces) {
+        const auto index = link_named(interface.name);
+        if (!index || !attached.contains(*index)) {
+            out.push_back(fmt::format("{} is not attached: {}", interface.name,
+                                      index ? "its hook could not be taken" : "there is no such interface"));
+        }
+    }
     for (const auto& [address, mac] : owners_) {
         out.push_back(fmt::format("{} is also at {}; it is not answered for", address.text(), net::mac_text(mac)));
     }

@@ -25,14 +25,17 @@ class Neighbourhood {
                                                                       dataplane::Dataplane& dataplane);
 
     // The interfaces that a configuration names, attached and known. Refused, and nothing changed, when one does not
-    // exist or its hook is held.
-    [[nodiscard]] Result<void> attach(const AgentConfig& agent);
+    // exist (but for one that the running configuration names already: it is attached when it comes back) or its hook
+    // is held.
+    [[nodiscard]] Result<void> attach(const AgentConfig& agent, const AgentConfig& running);
+    [[nodiscard]] std::map<std::uint32_t, XdpMode> attached_modes() const;
+    void restore_modes(const std::map<std::uint32_t, XdpMode>& modes); // as attached_modes() had them
     // Those that are attached, but not named any more.
     void detach_others(const AgentConfig& agent);
 
-    // Follow this configuration: `endpoints` are the data plane's ids of its backends. `ours_already`: the addresses
-    // were ours before this agent started, so nobody is asked.
-    void follow(const Config& config, const std::map<policy::EndpointKey, policy::Id>& endpoints, bool ours_already);
+    // Follow this configuration, and what `ids` holds of former ones for the connections that still have it.
+    // `ours_already`: the addresses were ours before this agent started, so nobody is asked.
+    void follow(const Config& config, const policy::Identities& ids, bool ours_already);
     // Waits a moment until the next hops of new endpoints are known, so that a connection that comes right after the
     // command does not meet an unknown MAC.
     void settle(std::chrono::milliseconds patience);
@@ -40,7 +43,8 @@ class Neighbourhood {
     void refresh(); // after links, routes or neighbours changed
     void tick();    // from time to time: next hops confirmed, redirects probed again
 
-    [[nodiscard]] std::vector<std::string> conflicts() const; // "1.1.1.80 is also at 02:..."
+    [[nodiscard]] std::vector<std::string>
+    warnings() const; // "1.1.1.80 is also at 02:...", "eth1 is not attached: ..."
     [[nodiscard]] std::string link_name(std::uint32_t index) const;
     [[nodiscard]] Result<std::uint32_t> link_towards(const Address& address) const;
     [[nodiscard]] Result<std::uint32_t> link_named(const std::string& name) const;
@@ -56,6 +60,7 @@ class Neighbourhood {
     Neighbourhood(dataplane::Dataplane& dataplane, std::unique_ptr<net::Netlink> netlink)
         : dataplane_(dataplane), netlink_(std::move(netlink)) {}
 
+    [[nodiscard]] Result<void> attach_one(const AgentConfig& agent, const Interface& interface);
     void read_links();
     void learn_link(const net::Link& link);
     void resolve_paths();

@@ -76,12 +76,17 @@ api::Status Views::status() const {
     }
     for (const Service& service : controller_.running().services) {
         for (const Backend& backend : service.backends) {
-            const bool down = controller_.health().state(service.name, backend.address) == policy::Health::down;
-            ++(down ? out.backends.down : out.backends.up);
+            const std::string state = this->backend(service, backend).state;
+            out.backends.up += state == "up" ? 1 : 0;
+            out.backends.down += state == "down" ? 1 : 0;
         }
     }
     out.warnings = warnings(controller_.running());
-    for (std::string& conflict : neighbourhood_.conflicts()) {
+    if (controller_.running().agent.max_connections != out.max_connections) {
+        out.warnings.push_back(fmt::format("max_connections = {} counts only after lbagent --detach; {} is in force",
+                                           controller_.running().agent.max_connections, out.max_connections));
+    }
+    for (std::string& conflict : neighbourhood_.warnings()) {
         out.warnings.push_back(std::move(conflict));
     }
     return out;

@@ -24,7 +24,7 @@ struct Link { // an interface that packets come from or leave by
     Mac mac{};
     std::uint32_t mtu = 0;
     bool ethernet = false;          // packets have a link-layer header
-    bool partial_checksums = false; // a local sender's unfinished checksums may arrive (veth and other virtual devices)
+    bool partial_checksums = false; // a local sender's unfinished checksums may arrive (redirect_capability.hpp)
 };
 
 struct Attachment {
@@ -127,6 +127,8 @@ class Dataplane {
     [[nodiscard]] virtual std::uint64_t live_connections() const = 0;
     virtual void each_connection(const std::function<bool(const Connection&)>& visit) const = 0; // until false
     [[nodiscard]] virtual BindingCounts counts(policy::Id binding) const = 0;
+    // What an earlier agent knew of a backend's health.
+    [[nodiscard]] virtual bool is_down(policy::Id binding) const = 0;
     [[nodiscard]] virtual std::vector<RingUse> ring_use(const std::vector<policy::Id>& rings) const = 0;
     [[nodiscard]] virtual Result<abi::abi_decision> explain(const Question& question) const = 0;
     // The interface behind a hop of the data plane, and whether packets leave it by redirect.

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <string>
 #include <system_error>
 
@@ -138,11 +139,15 @@ Result<Hooks> Hooks::adopt(const std::filesystem::path& folder, int xdp_program,
 void Hooks::take_over(const std::filesystem::path& pin) {
     Descriptor link(bpf_obj_get(pin.c_str()));
     const auto index = link ? interface_of(link) : std::nullopt;
-    if (!index || bpf_link_update(link.get(), xdp_program_, nullptr) != 0) {
+    if (!index) {
         spdlog::warn("{}: its interface is gone", pin.string());
         std::error_code error;
         std::filesystem::remove(pin, error);
         return;
+    }
+    if (bpf_link_update(link.get(), xdp_program_, nullptr) != 0) { // the former program goes on, over the same tables
+        spdlog::error("{}: its program cannot be replaced: {}", name_of(*index),
+                      std::strerror(errno)); // NOLINT(concurrency-mt-unsafe)
     }
     if (auto filter = attach_filter(*index, tc_program_); !filter) {
         spdlog::error("{}", filter.error().text());
@@ -152,10 +157,16 @@ void Hooks::take_over(const std::filesystem::path& pin) {
 
 Result<XdpMode> Hooks::attach(std::uint32_t index, XdpMode mode) {
     if (auto known = held_.find(index); known != held_.end()) {
-        if (mode == XdpMode::automatic || mode == known->second.mode) {
-            return known->second.mode;
+        const XdpMode former = known->second.mode;
+        if (mode == XdpMode::automatic || mode == former) {
+            return former;
         }
         detach(index);
+        auto changed = attach_free(index, mode);
+        if (!changed) {
+            (void)attach_free(index, former);
+        }
+        return changed;
     }
     if (const std::string holder = holder_of(index); !holder.empty()) {
         return fail(
@@ -165,6 +176,10 @@ Result<XdpMode> Hooks::attach(std::uint32_t index, XdpMode mode) {
                         name_of(index), holder, name_of(index)),
             "agent.interfaces");
     }
+    return attach_free(index, mode);
+}
+
+Result<XdpMode> Hooks::attach_free(std::uint32_t index, XdpMode mode) {
     // The filter first: a frame that XDP marks must never meet an interface that does not read marks.
     if (auto filter = attach_filter(index, tc_program_); !filter) {
         return std::unexpected(filter.error());
@@ -185,6 +200,7 @@ Result<XdpMode> Hooks::attach(std::uint32_t index, XdpMode mode) {
     std::filesystem::remove(pin, error); // of an interface that had this number before
     if (bpf_obj_pin(link->get(), pin.c_str()) != 0) {
         const int why = errno;
+        (void)bpf_link_detach(link->get());
         detach_filter(index);
         return fail_errno(fmt::format("cannot pin {}", pin.string()), why);
     }
@@ -214,10 +230,11 @@ void remove_hooks(const std::filesystem::path& folder) {
     each_pin(folder, [](const auto& pin) {
         const Descriptor link(bpf_obj_get(pin.c_str()));
         if (link) {
-            if (const auto index = interface_of(link)) {
+            const auto index = interface_of(link);
+            (void)bpf_link_detach(link.get()); // first: a marked frame must never meet an interface that reads no marks
+            if (index) {
                 detach_filter(*index);
             }
-            (void)bpf_link_detach(link.get());
         }
         std::error_code error;
         std::filesystem::remove(pin, error);

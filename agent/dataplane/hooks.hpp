@@ -34,6 +34,7 @@ class Hooks {
 
     Hooks(std::filesystem::path folder, int xdp_program, int tc_program)
         : folder_(std::move(folder)), xdp_program_(xdp_program), tc_program_(tc_program) {}
+    [[nodiscard]] Result<XdpMode> attach_free(std::uint32_t index, XdpMode mode);
     [[nodiscard]] std::filesystem::path pin_of(std::uint32_t index) const;
     void take_over(const std::filesystem::path& pin);
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
-#include <set>
 #include <tuple>
 
 #include <bpf/bpf.h>
@@ -60,6 +59,15 @@ std::array<std::uint8_t, sizeof(abi::abi_match)> match_key(abi::abi_match match,
     return key;
 }
 
+// Packets read these entries: one that is right already is not touched. One that an install left behind which failed
+// later may be another's, and is in no half.
+template <typename T>
+void write_if_other(T& entry, const T& wanted) {
+    if (std::memcmp(&entry, &wanted, sizeof wanted) != 0) {
+        entry = wanted;
+    }
+}
+
 } // namespace
 
 std::uint32_t Installer::idle_half() const {
@@ -82,29 +90,22 @@ Result<void> Installer::install(const policy::Image& image, std::uint64_t genera
     if (auto done = write_matches(image, half); !done) {
         return done;
     }
-    for (const auto& [id, binding] : image.bindings) {
-        if ((binding.flags & abi::ABI_BINDING_USABLE) != 0) {
-            std::atomic_ref(tables_->bindings[id].flags).store(binding.flags);
-        }
-    }
+    // A backend is never chosen while it is marked as down: what it was given would be taken from it at once.
+    mark_down(image, false);
     flip(generation, half);
-    // Only now: as long as the old half could choose a backend, a packet that it sent there must not be sent back.
-    std::set<policy::Id> usable;
-    for (const auto& [id, binding] : image.bindings) {
-        if ((binding.flags & abi::ABI_BINDING_USABLE) != 0) {
-            usable.insert(id);
-        }
-    }
-    for (policy::Id id = 0; id < tables_->bindings.size(); ++id) {
-        auto& binding = tables_->bindings[id];
-        if (binding.used != 0 && !usable.contains(id) && binding.flags != 0) {
-            std::atomic_ref(binding.flags).store(0);
-        }
-    }
+    mark_down(image, true);
     return {};
 }
 
 // The plan numbers a new chunk after those it got; one that a failed install left behind is replaced.
+void Installer::mark_down(const policy::Image& image, bool down) {
+    for (const auto& [id, binding] : image.bindings) {
+        if (((binding.flags & abi::ABI_BINDING_DOWN) != 0) == down) {
+            std::atomic_ref(tables_->bindings[id].flags).store(binding.flags);
+        }
+    }
+}
+
 Result<void> Installer::add_chunks(const policy::Image& image) {
     std::uint32_t next = image.first_new_chunk;
     for (const std::uint32_t slabs : image.new_chunks) {
@@ -123,28 +124,23 @@ Result<void> Installer::add_chunks(const policy::Image& image) {
 
 void Installer::write_identities(const policy::Image& image) {
     for (const auto& service : image.services) {
-        if (std::memcmp(&tables_->vips[service.id], &service.vip, sizeof service.vip) != 0) {
-            tables_->vips[service.id] = service.vip;
-        }
+        write_if_other(tables_->vips[service.id], service.vip);
     }
     for (const auto& [id, endpoint] : image.endpoints) {
         auto& entry = tables_->endpoints[id];
-        if (entry.used == 0) { // its path may have been set already: that is not the image's
-            const auto path = std::tuple(entry.hop, entry.flags, entry.inline_prefix);
-            entry = endpoint;
-            std::tie(entry.hop, entry.flags, entry.inline_prefix) = path;
-        }
+        auto wanted = endpoint; // its path may have been set already: that is not the image's
+        std::tie(wanted.hop, wanted.flags, wanted.inline_prefix) =
+            std::tuple(entry.hop, entry.flags, entry.inline_prefix);
+        write_if_other(entry, wanted);
     }
     for (const auto& [id, proxy] : image.proxies) {
-        if (tables_->proxies[id].used == 0) {
-            tables_->proxies[id] = proxy;
-        }
+        write_if_other(tables_->proxies[id], proxy);
     }
     for (const auto& [id, binding] : image.bindings) {
         auto& entry = tables_->bindings[id];
-        if (entry.used == 0) {
-            entry = binding;
-        }
+        auto wanted = binding;
+        wanted.flags = entry.used != 0 ? entry.flags : 0; // mark_down()'s
+        write_if_other(entry, wanted);
     }
 }
 

@@ -36,6 +36,7 @@ class Installer {
     [[nodiscard]] Result<void> wait_for_readers(std::uint32_t half, std::size_t lookup_entries);
     void write_half(const policy::Image& image, std::uint32_t half);
     [[nodiscard]] Result<void> write_matches(const policy::Image& image, std::uint32_t half);
+    void mark_down(const policy::Image& image, bool down);
     void flip(std::uint64_t generation, std::uint32_t half);
     [[nodiscard]] Result<void> adopt_lookup(std::uint32_t half);
     [[nodiscard]] Result<void> adopt_matches();

@@ -9,9 +9,11 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/magic.h>
 #include <spdlog/spdlog.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/vfs.h>
 
@@ -53,11 +55,27 @@ Result<void> make_folder(const fs::path& folder) {
     return {};
 }
 
+// Two agents on one data plane would each write their own ids into it.
+Result<Descriptor> lock_folder(const fs::path& folder) {
+    Descriptor lock(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!lock) {
+        return fail_errno(fmt::format("cannot open {}", folder.string()), errno);
+    }
+    if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+        return fail(ErrorCode::refused, fmt::format("another agent runs the data plane in {}", folder.string()),
+                    "--bpffs");
+    }
+    return lock;
+}
+
 // The control table of a data plane that is pinned there, if there is one.
 Result<std::optional<abi::abi_control>> pinned_control(const fs::path& folder) {
     const Descriptor map(bpf_obj_get((maps_folder(folder) / "control").c_str()));
-    if (!map) {
+    if (!map && errno == ENOENT) {
         return std::optional<abi::abi_control>();
+    }
+    if (!map) { // not known is not none: what runs there must not be taken for remains
+        return fail_errno(fmt::format("cannot open what is pinned in {}", folder.string()), errno);
     }
     bpf_map_info info{};
     std::uint32_t size = sizeof info;
@@ -74,6 +92,26 @@ Result<std::optional<abi::abi_control>> pinned_control(const fs::path& folder) {
     }
     // Version 0: made, but never finished, by an agent that was killed.
     return control->abi_version == 0 ? std::optional<abi::abi_control>() : control;
+}
+
+Result<void> remove_pins(const fs::path& folder) {
+    // First: what is left when this is interrupted must not be adopted.
+    if (const Descriptor map(bpf_obj_get((maps_folder(folder) / "control").c_str())); map) {
+        if (auto control = read_element<abi::abi_control>(map.get(), 0)) {
+            const std::uint32_t key = 0;
+            control->abi_version = 0;
+            (void)bpf_map_update_elem(map.get(), &key, &*control, BPF_ANY);
+        }
+    }
+    remove_hooks(links_folder(folder));
+    std::error_code error;
+    for (const fs::path& part : {maps_folder(folder), links_folder(folder)}) {
+        fs::remove_all(part, error);
+        if (error) {
+            return fail_errno(fmt::format("cannot remove {}", part.string()), error.value());
+        }
+    }
+    return {};
 }
 
 Result<std::uint64_t> random_seed() {
@@ -98,9 +136,10 @@ Result<void> arm_timer(const Skeleton& skeleton) {
 
 class KernelDataplane final : public Dataplane {
   public:
-    KernelDataplane(fs::path folder, Skeleton skeleton, std::unique_ptr<KernelTables> tables, Hooks hooks)
-        : folder_(std::move(folder)), skeleton_(std::move(skeleton)), tables_(std::move(tables)), installer_(*tables_),
-          surroundings_(*tables_), hooks_(std::move(hooks)) {}
+    KernelDataplane(fs::path folder, Descriptor lock, Skeleton skeleton, std::unique_ptr<KernelTables> tables,
+                    Hooks hooks)
+        : folder_(std::move(folder)), lock_(std::move(lock)), skeleton_(std::move(skeleton)),
+          tables_(std::move(tables)), installer_(*tables_), surroundings_(*tables_), hooks_(std::move(hooks)) {}
 
     Result<void> adopt() {
         surroundings_.adopt();
@@ -161,6 +200,9 @@ class KernelDataplane final : public Dataplane {
     void each_connection(const std::function<bool(const Connection&)>& visit) const override {
         read_connections(*tables_, visit);
     }
+    bool is_down(policy::Id binding) const override {
+        return (tables_->bindings[binding].flags & abi::ABI_BINDING_DOWN) != 0;
+    }
     BindingCounts counts(policy::Id binding) const override { return read_counts(*tables_, binding); }
     std::vector<RingUse> ring_use(const std::vector<policy::Id>& rings) const override {
         return read_ring_use(*tables_, rings);
@@ -179,6 +221,7 @@ class KernelDataplane final : public Dataplane {
 
   private:
     fs::path folder_;
+    Descriptor lock_; // of the folder: one writer
     Skeleton skeleton_;
     std::unique_ptr<KernelTables> tables_;
     Installer installer_;
@@ -204,6 +247,10 @@ Result<std::unique_ptr<Dataplane>> open_kernel(const fs::path& folder, std::uint
     if (auto made = make_folder(folder); !made) {
         return std::unexpected(made.error());
     }
+    auto lock = lock_folder(folder);
+    if (!lock) {
+        return std::unexpected(lock.error());
+    }
     auto control = pinned_control(folder);
     if (!control) {
         return std::unexpected(control.error());
@@ -211,7 +258,7 @@ Result<std::unique_ptr<Dataplane>> open_kernel(const fs::path& folder, std::uint
     const bool adopted = control->has_value();
     if (adopted) {
         max_connections = static_cast<std::uint32_t>((*control)->max_connections);
-    } else if (auto removed = remove_kernel(folder); !removed) { // what an unfinished start left
+    } else if (auto removed = remove_pins(folder); !removed) { // what an unfinished start left
         return std::unexpected(removed.error());
     } else if (auto made = make_folder(folder); !made) {
         return std::unexpected(made.error());
@@ -239,7 +286,8 @@ Result<std::unique_ptr<Dataplane>> open_kernel(const fs::path& folder, std::uint
     if (!hooks) {
         return std::unexpected(hooks.error());
     }
-    auto out = std::make_unique<KernelDataplane>(folder, std::move(*skeleton), std::move(kept), std::move(*hooks));
+    auto out = std::make_unique<KernelDataplane>(folder, std::move(*lock), std::move(*skeleton), std::move(kept),
+                                                 std::move(*hooks));
     if (auto done = out->adopt(); !done) {
         return std::unexpected(done.error());
     }
@@ -247,13 +295,16 @@ Result<std::unique_ptr<Dataplane>> open_kernel(const fs::path& folder, std::uint
 }
 
 Result<void> remove_kernel(const fs::path& folder) {
-    remove_hooks(links_folder(folder));
     std::error_code error;
-    for (const fs::path& part : {maps_folder(folder), links_folder(folder)}) {
-        fs::remove_all(part, error);
-        if (error) {
-            return fail_errno(fmt::format("cannot remove {}", part.string()), error.value());
-        }
+    if (!fs::exists(folder, error)) {
+        return {};
+    }
+    auto lock = lock_folder(folder);
+    if (!lock) {
+        return std::unexpected(lock.error());
+    }
+    if (auto removed = remove_pins(folder); !removed) {
+        return removed;
     }
     fs::remove(folder, error); // the mount point itself may not be ours to remove
     return {};

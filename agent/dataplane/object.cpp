@@ -16,9 +16,14 @@ namespace proxip::dataplane {
 
 namespace {
 
-// A load's own: constants, what explain answers with, and the programs that call each other.
+// A load's own, which may change its shape from version to version: constants, work space, what explain answers with.
+bool belongs_to_load(std::string_view map) {
+    return map == "decision" || map == "scratch" || map == "icmp_budget";
+}
+
+// A dry run calls its own programs, and must not count.
 bool shared_with_dry_run(std::string_view map) {
-    return map != "programs" && map != "decision" && map != "scratch" && map != "counters" && map != "icmp_budget";
+    return map != "programs" && map != "counters";
 }
 
 bool is_internal(const bpf_map* map) { // .rodata: constants of this load
@@ -57,7 +62,7 @@ Result<void> pin_maps(const Skeleton& skeleton, const std::filesystem::path& map
     bpf_map* map = nullptr;
     bpf_object__for_each_map(map, skeleton->obj) {
         const std::string name = bpf_map__name(map);
-        if (is_internal(map) || (purpose == Purpose::dry_run && !shared_with_dry_run(name))) {
+        if (is_internal(map) || belongs_to_load(name) || (purpose == Purpose::dry_run && !shared_with_dry_run(name))) {
             continue;
         }
         if (const int error = bpf_map__set_pin_path(map, (maps / name).c_str()); error != 0) {

@@ -61,8 +61,8 @@ std::vector<std::uint16_t> lookup_table(const Service& service, const Available&
 
 class Compiler {
   public:
-    Compiler(const Config& config, const Available& available, Identities& ids, std::uint32_t seed)
-        : config_(config), available_(available), ids_(ids), seed_(seed) {}
+    Compiler(const Config& config, const Available& available, Identities& ids, std::uint32_t seed, const Down& down)
+        : config_(config), available_(available), ids_(ids), seed_(seed), down_(down) {}
 
     Result<Image> run() {
         for (const Service& service : config_.services) {
@@ -158,9 +158,9 @@ class Compiler {
             return std::unexpected(binding.error());
         }
         image_.named.bindings.insert(*binding);
-        const std::uint32_t usable = available_(service, backend) ? abi::ABI_BINDING_USABLE : 0;
+        const std::uint32_t flags = down_ && down_(service, backend) ? abi::ABI_BINDING_DOWN : 0;
         image_.bindings.emplace_back(
-            *binding, abi::abi_binding{.service = service_id, .endpoint = *endpoint, .used = 1, .flags = usable});
+            *binding, abi::abi_binding{.service = service_id, .endpoint = *endpoint, .used = 1, .flags = flags});
         abi::abi_backend entry{.binding = *binding, .endpoint = *endpoint, .source_first = 0, .source_count = 0};
         if (service.snat != Snat::never) {
             auto sources = sources_of(service.pool, *endpoint);
@@ -205,10 +205,12 @@ class Compiler {
             return std::unexpected(proxy.error());
         }
         if (image_.named.proxies.insert(*proxy).second) {
-            image_.proxies.emplace_back(
-                *proxy,
-                abi::abi_proxy{
-                    .address = to_abi(address), .family = to_abi(address.family), .used = 1, .pad0 = 0, .pad1 = 0});
+            image_.proxies.emplace_back(*proxy, abi::abi_proxy{.address = to_abi(address),
+                                                               .family = to_abi(address.family),
+                                                               .used = 1,
+                                                               .pad0 = 0,
+                                                               .pad1 = 0,
+                                                               .pad2 = 0});
         }
         Image::Ring ring;
         auto id = ids_.rings.obtain({.proxy = *proxy, .endpoint = endpoint, .segments = segments}, &ring.fresh);
@@ -264,14 +266,16 @@ class Compiler {
     const Available& available_;
     Identities& ids_;
     std::uint32_t seed_;
+    const Down& down_;
     Image image_;
     std::map<std::pair<std::string, Id>, std::pair<std::uint32_t, std::uint32_t>> sources_;
 };
 
 } // namespace
 
-Result<Image> compile(const Config& config, const Available& available, Identities& ids, std::uint32_t seed) {
-    return Compiler(config, available, ids, seed).run();
+Result<Image> compile(const Config& config, const Available& available, Identities& ids, std::uint32_t seed,
+                      const Down& down) {
+    return Compiler(config, available, ids, seed, down).run();
 }
 
 PortArithmetic port_arithmetic(const Config& config) {

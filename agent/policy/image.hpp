@@ -41,9 +41,12 @@ struct Image {
 // May new connections go there now?
 using Available = std::function<bool(const Service&, const Backend&)>;
 
-// `ids` gains what is new. Refused when a table of the kernel is too small.
+// Did it die? What is merely drained or disabled keeps its connections, UDP ones too.
+using Down = std::function<bool(const Service&, const Backend&)>;
+
+// `ids` gains what is new. Refused when a table of the kernel is too small. Without `down` nothing is.
 [[nodiscard]] Result<Image> compile(const Config& config, const Available& available, Identities& ids,
-                                    std::uint32_t seed);
+                                    std::uint32_t seed, const Down& down = {});
 
 // 2 bytes x ports x addresses x endpoints, for every pool and the endpoints of the services that use it.
 struct PortArithmetic {

@@ -41,6 +41,11 @@ class FolderStore final : public Store {
     }
 
     [[nodiscard]] Result<void> prepare(const State& next) override {
+        if (prepared_) { // its commit failed: it is the state all the same, and must not be written over
+            if (auto finished = commit(); !finished) {
+                return finished;
+            }
+        }
         std::string record;
         try {
             record = write_record(next);

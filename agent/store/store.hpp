@@ -32,7 +32,7 @@ struct State {
     std::uint64_t generation = 0;
     Config running;
     Config applied;          // the last file, as it was applied
-    std::string file_digest; // of that file's text (digest())
+    std::string file_digest; // of the agent's own file, as it was when the agent last read it (digest())
     std::vector<Overlay> overlay;
 
     bool operator==(const State&) const = default;

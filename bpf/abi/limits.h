@@ -21,6 +21,7 @@ enum {
 	ABI_MAX_LOCALS = 32768,         /* VIPs and Proxy IPs */
 	ABI_MAX_IFACES = 256,
 	ABI_IFACE_PROBES = 8,
+	ABI_MAX_REASONS = 256, /* room to grow: a new reason must not make the table another one */
 };
 
 #ifdef __cplusplus

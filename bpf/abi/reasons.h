@@ -2,6 +2,8 @@
 #ifndef PROXIP_ABI_REASONS_H
 #define PROXIP_ABI_REASONS_H
 
+#include "limits.h"
+
 #ifdef __cplusplus
 namespace proxip::abi {
 #endif
@@ -42,6 +44,12 @@ namespace proxip::abi {
 
 #define ABI_REASON_ENUM(id, symbol, name, help) ABI_##symbol = id,
 enum abi_reason { ABI_REASONS(ABI_REASON_ENUM, ABI_REASON_ENUM) ABI_REASON_COUNT };
+
+#ifdef __cplusplus
+static_assert(int{ABI_REASON_COUNT} <= int{ABI_MAX_REASONS});
+#else
+_Static_assert(ABI_REASON_COUNT <= ABI_MAX_REASONS, "no room for another reason");
+#endif
 
 #ifdef __cplusplus
 } // namespace proxip::abi

@@ -31,6 +31,12 @@ static inline int abi_is_live(__u8 state)
 	return state == ABI_SYN || state == ABI_ESTABLISHED || state == ABI_CLOSING || state == ABI_UDP;
 }
 
+/* Live, or closed and still translated. */
+static inline int abi_has_mapping(__u8 state)
+{
+	return abi_is_live(state) || state == ABI_CLOSED;
+}
+
 /* A connection that was reset goes on when its resetter does: a host that meant its RST sends nothing after it, so the RST was
  * forged or refused (RFC 5961 section 3). One packet may still have been overtaken by the RST, therefore CLOSING first, and
  * ESTABLISHED only when the other side goes on as well. */

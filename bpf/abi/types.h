@@ -164,6 +164,7 @@ struct abi_proxy { /* a Proxy IP */
 	__u8 used;
 	__u16 pad0;
 	__u32 pad1;
+	__u64 pad2; /* a power of two: never on two cache lines */
 };
 
 struct abi_binding { /* an endpoint as one service uses it */
@@ -174,7 +175,7 @@ struct abi_binding { /* an endpoint as one service uses it */
 };
 
 enum abi_binding_flags {
-	ABI_BINDING_USABLE = 1 << 0, /* a closed tuple may be reopened here, and UDP stays */
+	ABI_BINDING_DOWN = 1 << 0, /* its backend died: what it has not answered, and UDP, goes to another */
 };
 
 struct abi_binding_live { /* shared by the CPUs; written when a connection opens or closes, not per packet */
@@ -337,13 +338,12 @@ enum abi_local_flags {
 /* What the XDP program leaves in front of a frame that the clsact program is to send. Constant per direction of a
  * connection, so that GRO can still merge. */
 struct abi_mark {
-	__u32 magic;
-	__u32 slot; /* or the place of `iface` to send an answer back to */
+	__u32 magic; /* made of the installation's seed, never 0 */
+	__u32 slot;  /* or the place of `iface` to send an answer back to */
 	__u32 generation;
 	__u32 kind; /* enum abi_mark_kind */
 };
 
-enum { ABI_MARK_MAGIC = 0x70726f78 };
 enum abi_mark_kind { ABI_MARK_ORIGINAL = 0, ABI_MARK_REPLY = 1, ABI_MARK_ANSWER = 2 };
 
 /* ---- decisions, as explain reads them ---------------------------------------------------------------------------- */
@@ -377,7 +377,7 @@ ABI_ASSERT(sizeof(struct abi_slot) == 128);
 ABI_ASSERT(offsetof(struct abi_slot, client_hop) == 64);
 ABI_ASSERT(sizeof(struct abi_vip) == 32);
 ABI_ASSERT(sizeof(struct abi_endpoint) == 64);
-ABI_ASSERT(sizeof(struct abi_proxy) == 24);
+ABI_ASSERT(sizeof(struct abi_proxy) == 32);
 ABI_ASSERT(sizeof(struct abi_ring) == 72);
 ABI_ASSERT(sizeof(struct abi_control) == 64);
 ABI_ASSERT(sizeof(struct abi_ledger) == 64);

@@ -86,7 +86,8 @@ void Rig::add_link(std::uint32_t ifindex, const Mac& mac, std::uint32_t mtu) {
 
 void Rig::install(const Config& config, const policy::Available& available) {
     constexpr std::uint32_t seed = 1;
-    image_ = needed(policy::compile(config, available, plane_.ids, seed));
+    const auto down = [&](const Service& service, const Backend& backend) { return !available(service, backend); };
+    image_ = needed(policy::compile(config, available, plane_.ids, seed, down));
     needed(plane_.kernel->install(image_, plane_.kernel->generation() + 1));
     for (const auto& [id, endpoint] : image_.endpoints) {
         plane_.kernel->set_path(id, path());

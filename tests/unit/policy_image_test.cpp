@@ -90,17 +90,19 @@ TEST_CASE("image: weight 0 and what is not available take no new connections", "
                                    backend("203.0.113.13:80")};
     const auto down = wanted.services[0].backends[2].address;
     Identities ids;
-    const auto image =
-        compile(wanted, [&](const Service&, const Backend& b) { return b.address != down; }, ids, seed).value();
+    const auto image = compile(
+                           wanted, [&](const Service&, const Backend& b) { return b.address != down; }, ids, seed,
+                           [&](const Service&, const Backend& b) { return b.address == down; })
+                           .value();
     CHECK(positions(image).size() == 1);
     CHECK(positions(image).contains(0));
     CHECK(image.services[0].entry.backend_count == 3); // their connections go on
-    std::map<std::uint32_t, std::uint32_t> usable;
+    std::map<std::uint32_t, std::uint32_t> marked;
     for (const auto& [id, binding] : image.bindings) {
-        usable[binding.endpoint] = binding.flags & abi::ABI_BINDING_USABLE;
+        marked[binding.endpoint] = binding.flags & abi::ABI_BINDING_DOWN;
     }
-    CHECK(usable.at(image.backends[0].endpoint) != 0);
-    CHECK(usable.at(image.backends[2].endpoint) == 0);
+    CHECK(marked.at(image.backends[0].endpoint) == 0);
+    CHECK(marked.at(image.backends[2].endpoint) != 0);
 }
 
 TEST_CASE("image: a backup stands in only where there is no other", "[policy]") {
