@@ -70,6 +70,12 @@ TEST_CASE("ARP is left alone where it is not ours to answer", "[answer]") {
     SECTION("a reply") {
         silent({.operation = 2});
     }
+    SECTION("asked of another MAC") {
+        const Frame frame = Ethernet{.destination = stranger_mac} / Arp{};
+        const Outcome out = rig.from_client(frame);
+        CHECK(out.verdict == Verdict::pass);
+        CHECK(out.frame == frame);
+    }
     SECTION("a neighbour has the address") {
         rig.local(vip, {.vip = true, .answer = false});
         silent({});

@@ -45,7 +45,8 @@ Instruction set(Register to, std::int32_t value) {
     return instruction(BPF_ALU64 | BPF_MOV | BPF_K, to, 0, 0, value);
 }
 Instruction add(Register to, std::int32_t value) {
-    return instruction(BPF_ALU64 | BPF_ADD | BPF_K, to, 0, 0, value);
+    return instruction(BPF_ALU64 | BPF_ADD | BPF_K, to, 0, 0,
+                       value); // NOLINT(misc-redundant-expression): zeros by chance
 }
 Instruction load(unsigned size, Register to, Register from, std::int16_t offset) {
     return instruction(BPF_LDX | BPF_MEM | size, to, from, offset, 0);
@@ -155,7 +156,9 @@ MarkedInterface::MarkedInterface(std::uint32_t ifindex, int clsact_program)
 MarkedInterface::~MarkedInterface() {
     (void)bpf_xdp_detach(static_cast<int>(ifindex_), XDP_FLAGS_DRV_MODE, nullptr);
     auto hook = ingress_of(ifindex_);
-    hook.attach_point = static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS); // both: the qdisc itself
+    // Both stand for the qdisc itself.
+    // NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange)
+    hook.attach_point = static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS);
     (void)bpf_tc_hook_destroy(&hook);
 }
 

@@ -38,6 +38,7 @@ TEST_CASE("a frame that cannot be redirected passes untouched, with a mark of it
     CHECK(out.verdict == Verdict::pass);
     CHECK(out.frame == frame);
     REQUIRE(out.mark.has_value());
+    CHECK(out.mark->magic == rig.magic());
     CHECK(out.mark->kind == abi::ABI_MARK_ORIGINAL);
     CHECK(rig.count(abi::ABI_PASSED) == 0);
 
@@ -69,6 +70,7 @@ TEST_CASE("an answer that cannot be redirected is marked to go back", "[clsact]"
     CHECK(out.verdict == Verdict::pass);
     CHECK(out.frame == Frame(to_client() / Ipv4{.source = vip, .destination = client} / Icmp{.type = 0, .first = 1}));
     REQUIRE(out.mark.has_value());
+    CHECK(out.mark->magic == rig.magic());
     CHECK(out.mark->kind == abi::ABI_MARK_ANSWER);
 }
 

@@ -68,10 +68,19 @@ TEST_CASE("a marked answer goes back as it is", "[marked]") {
     const MarkedRig rig;
     const Frame answer = to_client() / Ipv4{.source = vip, .destination = client} / Icmp{.type = 0};
     rig.client_side.send(
-        marked({.magic = abi::ABI_MARK_MAGIC, .slot = 0, .generation = 0, .kind = abi::ABI_MARK_ANSWER}, answer));
+        marked({.magic = rig.magic(), .slot = 0, .generation = 0, .kind = abi::ABI_MARK_ANSWER}, answer));
     const auto sent = rig.client_side.receive();
     REQUIRE(sent.has_value());
     CHECK(*sent == answer);
+}
+
+TEST_CASE("the mark of another data plane is none", "[marked]") {
+    const MarkedRig rig;
+    auto mark = rig.mark_of(syn);
+    mark.magic += 2;
+    rig.client_side.send(marked(mark, syn));
+    CHECK_FALSE(rig.backend_side.receive(std::chrono::milliseconds(200)).has_value());
+    CHECK(rig.all_drops() == 0);
 }
 
 TEST_CASE("the mark of a connection that ended meanwhile is dropped, and counted", "[marked]") {

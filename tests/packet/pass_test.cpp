@@ -61,7 +61,7 @@ TEST_CASE("what is not ours passes, byte for byte", "[pass]") {
 TEST_CASE("what comes in by an interface that is not ours passes", "[pass]") {
     const Rig rig;
     const Frame frame = Ethernet{} / Ipv4{} / Tcp{.flags = Syn};
-    const Outcome out = run_xdp(rig.program("proxip_xdp"), make_interface("other"), frame);
+    const Outcome out = run_xdp(rig.program("proxip_xdp"), make_interface("other", stranger_mac), frame);
     CHECK(out.verdict == Verdict::pass);
     CHECK(out.frame == frame);
     CHECK(rig.connections().empty());

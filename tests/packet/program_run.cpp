@@ -19,11 +19,11 @@ constexpr std::size_t room = 4096; // the kernel takes no larger frame here
 
 std::optional<abi::abi_mark> mark_of(const Bytes& metadata) {
     abi::abi_mark mark{};
-    if (metadata.size() < sizeof mark) {
+    if (metadata.size() != sizeof mark) {
         return std::nullopt;
     }
     std::memcpy(&mark, metadata.data(), sizeof mark);
-    return mark.magic == abi::ABI_MARK_MAGIC ? std::optional(mark) : std::nullopt;
+    return mark;
 }
 
 } // namespace

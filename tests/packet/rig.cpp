@@ -68,7 +68,7 @@ Config basic_config() {
 }
 
 Rig::Rig(const Config& config)
-    : front(make_interface("front")), back(make_interface("back")), plane_(clean_plane()),
+    : front(make_interface("front", front_mac)), back(make_interface("back", back_mac)), plane_(clean_plane()),
       fast_(program("proxip_xdp")) {
     constexpr std::uint32_t ethernet_mtu = 1500;
     add_link(front, front_mac, ethernet_mtu);
@@ -84,9 +84,8 @@ void Rig::add_link(std::uint32_t ifindex, const Mac& mac, std::uint32_t mtu) {
     flags(ifindex, abi::ABI_IFACE_ATTACHED | abi::ABI_IFACE_REDIRECT_IN | abi::ABI_IFACE_REDIRECT_OUT, 0);
 }
 
-void Rig::install(const Config& config, const policy::Available& available) {
+void Rig::install(const Config& config, const policy::Available& available, const policy::Down& down) {
     constexpr std::uint32_t seed = 1;
-    const auto down = [&](const Service& service, const Backend& backend) { return !available(service, backend); };
     image_ = needed(policy::compile(config, available, plane_.ids, seed, down));
     needed(plane_.kernel->install(image_, plane_.kernel->generation() + 1));
     for (const auto& [id, endpoint] : image_.endpoints) {
@@ -187,6 +186,13 @@ void Rig::paths(const dataplane::Path& path) {
 void Rig::local(Ip ip, const dataplane::Local& how) {
     locals_[address(ip)] = how;
     needed(plane_.kernel->set_locals(locals_));
+}
+
+std::uint32_t Rig::magic() const {
+    abi::abi_control control{};
+    const std::uint32_t only = 0;
+    (void)bpf_map_lookup_elem(map("control"), &only, &control);
+    return static_cast<std::uint32_t>(control.hash_seed) | 1;
 }
 
 int Rig::map(const char* name) const {

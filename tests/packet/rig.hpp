@@ -28,7 +28,9 @@ class Rig {
     explicit Rig(const Config& config = basic_config());
 
     // Another configuration, in one step; paths of new endpoints are set.
-    void install(const Config& config, const policy::Available& available = everything);
+    void install(const Config& config, const policy::Available& available = everything,
+                 const policy::Down& down = nothing);
+    static bool nothing(const Service& /*service*/, const proxip::Backend& /*backend*/) { return false; }
     static bool everything(const Service& /*service*/, const proxip::Backend& /*backend*/) { return true; }
 
     [[nodiscard]] Outcome from_client(const Frame& frame) const { return run_xdp(fast_, front, frame); }
@@ -60,6 +62,7 @@ class Rig {
     void local(Ip ip, const dataplane::Local& how);
 
     [[nodiscard]] dataplane::Dataplane& plane() const { return *plane_.kernel; }
+    [[nodiscard]] std::uint32_t magic() const; // of this data plane's marks
     [[nodiscard]] int map(const char* name) const;
     [[nodiscard]] int program(const char* name) const;
     [[nodiscard]] const policy::Image& image() const { return image_; }

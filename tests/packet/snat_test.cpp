@@ -116,38 +116,62 @@ TEST_CASE("a server that calls its own VIP is sent to itself, and hears the Prox
                                   Tcp{.source = web_port, .destination = client_port, .flags = Syn | Ack}));
 }
 
-TEST_CASE("UDP goes to another backend when its own goes down; TCP that was answered stays", "[snat]") {
+namespace {
+
+Config two_backends() {
     Config config = basic_config();
     for (Service& service : config.services) {
         service.backends.push_back(backend_at(backend2, service.backends[0].address.port));
     }
-    Rig rig(config);
-    rig.open_udp();
-    const auto udp_backend = rig.connection_of(client_port)->backend.address;
-    const std::uint16_t tcp_port = 45000;
-    const auto proxy_port = rig.open(tcp_port);
-    const auto tcp_backend = rig.connection_of(tcp_port)->backend.address;
-    rig.reply(proxy_port, Syn | Ack, tcp_backend == address(backend) ? backend : backend2);
-    rig.say(tcp_port, Ack);
+    return config;
+}
 
-    rig.install(config, [&](const Service& service, const proxip::Backend& b) {
-        return b.address.address != (service.address.protocol == Protocol::udp ? udp_backend : tcp_backend);
-    });
+policy::Available all_but(const Address& one) {
+    return [one](const Service& /*service*/, const proxip::Backend& b) { return b.address.address != one; };
+}
+policy::Down only(const Address& one) {
+    return [one](const Service& /*service*/, const proxip::Backend& b) { return b.address.address == one; };
+}
+
+} // namespace
+
+TEST_CASE("UDP goes to another backend when its own goes down", "[snat]") {
+    Rig rig(two_backends());
     rig.open_udp();
-    CHECK(rig.connection_of(client_port)->backend.address != udp_backend);
-    CHECK(rig.say(tcp_port, Ack) == Verdict::redirect);
-    CHECK(rig.connection_of(tcp_port)->backend.address == tcp_backend);
-    CHECK(rig.connections().size() == 2);
+    const auto first = rig.connection_of(client_port)->backend.address;
+    rig.install(two_backends(), all_but(first), only(first));
+    rig.open_udp();
+    CHECK(rig.connection_of(client_port)->backend.address != first);
+    CHECK(rig.connections().size() == 1);
+}
+
+TEST_CASE("UDP stays with a backend that is drained", "[snat]") {
+    Rig rig(two_backends());
+    const auto port = rig.open_udp();
+    const auto first = rig.connection_of(client_port)->backend.address;
+    rig.install(two_backends(), all_but(first));
+    CHECK(rig.open_udp() == port);
+    CHECK(rig.connection_of(client_port)->backend.address == first);
+}
+
+TEST_CASE("TCP that was answered stays with a backend that goes down", "[snat]") {
+    Rig rig(two_backends());
+    const auto port = rig.open();
+    const auto first = rig.connection_of(client_port)->backend.address;
+    const Ip its_ip = first == address(backend) ? backend : backend2;
+    rig.reply(port, Syn | Ack, its_ip);
+    rig.say(client_port, Ack);
+    rig.install(two_backends(), all_but(first), only(first));
+    CHECK(rig.say(client_port, Ack) == Verdict::redirect);
+    CHECK(rig.reply(port, Ack, its_ip) == Verdict::redirect);
+    CHECK(rig.connection_of(client_port)->backend.address == first);
 }
 
 TEST_CASE("a SYN that was not answered before its backend went down goes to another", "[snat]") {
-    Config config = basic_config();
-    config.services[0].backends.push_back(backend_at(backend2, backend_port));
-    Rig rig(config);
+    Rig rig(two_backends());
     rig.open();
     const auto first = rig.connection_of(client_port)->backend.address;
-    rig.install(config,
-                [&](const Service& /*service*/, const proxip::Backend& b) { return b.address.address != first; });
+    rig.install(two_backends(), all_but(first), only(first));
     rig.open();
     CHECK(rig.connection_of(client_port)->backend.address != first);
     CHECK(rig.connections().size() == 1);

@@ -6,13 +6,15 @@
 #include <cstdint>
 #include <filesystem>
 
+#include "packet/frame.hpp"
+
 namespace proxip::packet {
 
 // Once, at the start of the process, before there are threads. False without the right to.
 [[nodiscard]] bool leave_the_host();
 
-// An interface pair; both ends are up. Only its index is of use: BPF_PROG_RUN wants an interface that exists.
-[[nodiscard]] std::uint32_t make_interface(const char* name);
+// An interface pair, NAME and NAME-peer, both up; NAME has that MAC. The index of NAME. There is one of each name.
+[[nodiscard]] std::uint32_t make_interface(const char* name, const Mac& mac);
 
 class BpfFolder {
   public:
