@@ -1,6 +1,7 @@
 #include "model/text.hpp"
 
 #include <charconv>
+#include <memory>
 
 #include <fmt/format.h>
 
@@ -35,8 +36,8 @@ std::optional<std::uint64_t> parse_number(std::string_view text, std::uint64_t m
         return std::nullopt;
     }
     std::uint64_t value = 0;
-    const char* const end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, value);
+    const char* const end = std::to_address(text.end());
+    const auto [stop, error] = std::from_chars(std::to_address(text.begin()), end, value);
     if (error != std::errc{} || stop != end || value > max) {
         return std::nullopt;
     }

@@ -173,7 +173,7 @@ TEST_CASE("round robin: turns are spread, not bunched", "[policy]") {
     const std::vector<std::uint32_t> weights{10, 7, 3, 1};
     const auto table = round_robin_table(backends_of_weights(weights));
     REQUIRE(table.size() == 21);
-    for (std::uint16_t backend = 0; backend < weights.size(); ++backend) {
+    for (std::size_t backend = 0; backend < weights.size(); ++backend) {
         double got = 0;
         for (std::size_t i = 0; i < table.size(); ++i) {
             got += table[i] == backend ? 1 : 0;
@@ -189,6 +189,7 @@ TEST_CASE("round robin: the longest cycle is built at once", "[policy][speed]") 
     weights[0] = 255;
     const auto backends = [&] {
         std::vector<Weighted> out;
+        out.reserve(weights.size());
         for (std::size_t i = 0; i < weights.size(); ++i) {
             out.push_back({.name = fmt::format("{}", i), .weight = weights[i]});
         }
