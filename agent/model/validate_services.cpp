@@ -13,7 +13,8 @@ namespace proxip::validation {
 
 static_assert(limits::max_services <= abi::ABI_MAX_SERVICES);
 static_assert(limits::max_backends <= abi::ABI_MAX_BACKENDS && limits::max_backends <= abi::ABI_MAX_ENDPOINTS);
-static_assert(limits::max_service_ports * 2 <= abi::ABI_MAX_MATCHES, "the table holds the old and the new configuration");
+static_assert(limits::max_service_ports * 2 <= abi::ABI_MAX_MATCHES,
+              "the table holds the old and the new configuration");
 static_assert(limits::max_sources <= abi::ABI_MAX_SOURCES);
 
 namespace {
