@@ -11,27 +11,27 @@ logs=$root/build/tests
 bin=$root/build/release/bin
 SKIPPED=77
 
-# name | at most so many seconds | quick: may run beside others; busy: keeps a core busy, runs at low priority | what it is
+# name | at most so many seconds | quick: may run beside others; busy: keeps a core busy, runs at low priority; asked: likewise, but only by name | what it is
 catalogue() {
     cat <<'TESTS'
 format       |  60 | quick | clang-format agrees with every C++ file
 layering     |  60 | quick | includes keep to the one-way rule
-unit         | 300 | quick | unit tests
-packet       | 300 | quick | packets through BPF_PROG_RUN
-control      | 240 | quick | every lbctl command, its shape and what it does to traffic
-badfiles     | 240 | quick | wrong files, junk, exit codes, file and hand
-main-auto    | 240 | quick | the main job, XDP mode auto
-main-native  | 240 | quick | the main job, native XDP
-main-generic | 240 | quick | the main job, generic XDP
-hostile      | 240 | quick | the main job on a host that would spoil it
-ports        | 240 | quick | exactly as many connections as ports, and ports that come back
-survive      | 240 | quick | kill -9, no agent, restarts, --detach
-arp          | 120 | quick | VIPs and Proxy IPs in ARP
-quickstart   | 300 | quick | examples/quickstart.sh
-kernel61     | 540 | busy  | all that on Debian's 6.1 kernel in qemu
-asan         | 900 | busy  | unit tests under ASan and UBSan
-race         | 300 | busy  | two CPUs, few ports, then an audit
-tidy         | 900 | busy  | clang-tidy over agent/ and cli/
+unit         | 900 | quick | unit tests
+packet       | 600 | quick | packets through BPF_PROG_RUN
+control      | 480 | quick | every lbctl command, its shape and what it does to traffic
+badfiles     | 480 | quick | wrong files, junk, exit codes, file and hand
+main-auto    | 480 | quick | the main job, XDP mode auto
+main-native  | 480 | quick | the main job, native XDP
+main-generic | 480 | quick | the main job, generic XDP
+hostile      | 480 | quick | the main job on a host that would spoil it
+ports        | 480 | quick | exactly as many connections as ports, and ports that come back
+survive      | 480 | quick | kill -9, no agent, restarts, --detach
+arp          | 480 | quick | VIPs and Proxy IPs in ARP
+quickstart   | 600 | quick | examples/quickstart.sh
+kernel61     |1500 | busy  | all that on Debian's 6.1 kernel in qemu
+asan         |2400 | busy  | unit tests under ASan and UBSan
+race         | 600 | busy  | two CPUs, few ports, then an audit
+tidy         | 900 | asked | clang-tidy over agent/ and cli/: only when it is named, since it takes longer than all the rest
 TESTS
 }
 
@@ -115,11 +115,11 @@ closing() {
 main() {
     local -a wanted=("$@") quick=() busy=()
     local name
-    ((${#wanted[@]})) || mapfile -t wanted < <(names)
+    ((${#wanted[@]})) || mapfile -t wanted < <(catalogue | grep -v '| asked |' | sed 's/ *|.*//')
     for name in "${wanted[@]}"; do
         case $(field "$name" 3) in
         quick) quick+=("$name") ;;
-        busy) busy+=("$name") ;;
+        busy | asked) busy+=("$name") ;;
         *)
             echo "no test '$name'; tests/run.sh -l lists them" >&2
             exit 2

@@ -39,7 +39,8 @@ struct Case {
 [[nodiscard]] const std::vector<Case>& catalogue();
 
 struct Plan { // of one run of a case
-    std::uint32_t slices = 10;
+    std::uint32_t slices = 40;
+    bool in_order = false; // connections are met in the order in which they were opened
     std::uint32_t most_connections = UINT32_MAX;
     std::uint32_t most_packets = UINT32_MAX;
 };

@@ -70,7 +70,8 @@ TEST_CASE("port memory: adopted rings keep their place", "[policy]") {
     memory.add_chunk(2);
     const RingPlace adopted{.chunk = 0, .slab = 0, .base = 30000, .count = 1000};
     memory.occupy(adopted);
-    for (const RingPlace& place : memory.place({30000, 30000, 30000}).value().places) {
+    const auto kept = memory.place({30000, 30000, 30000}).value();
+    for (const RingPlace& place : kept.places) {
         CHECK_FALSE(overlap(place, adopted));
     }
 }
