@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All tests, one command:  tests/run.sh            as root, on Debian 12; installs what is missing and builds first
+# The tests, one command:  tests/run.sh            as root, on Debian 12; installs what is missing and builds first
 #                          tests/run.sh NAME…      only these
 #                          tests/run.sh -l         their names
 # One line a test; of one that fails also the end of its log (all logs: build/tests/). The last line counts.
@@ -28,10 +28,10 @@ ports        | 480 | quick | exactly as many connections as ports, and ports tha
 survive      | 480 | quick | kill -9, no agent, restarts, --detach
 arp          | 480 | quick | VIPs and Proxy IPs in ARP
 quickstart   | 600 | quick | examples/quickstart.sh
-kernel61     |1500 | busy  | all that on Debian's 6.1 kernel in qemu
-asan         |2400 | busy  | unit tests under ASan and UBSan
+kernel61     |1500 | asked | all that on Debian's 6.1 kernel in qemu
+asan         |2400 | asked | unit tests under ASan and UBSan
 race         | 600 | busy  | two CPUs, few ports, then an audit
-tidy         | 900 | asked | clang-tidy over agent/ and cli/: only when it is named, since it takes longer than all the rest
+tidy         | 900 | asked | clang-tidy over agent/ and cli/
 TESTS
 }
 
