@@ -1,5 +1,7 @@
 // Own cost per packet of what stands between two veth pairs, on one core (docs/performance.md).
 
+#include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
@@ -24,6 +26,7 @@ struct Options {
     int rounds = 5;
     bool quick = false;
     bool in_order = false;
+    std::uint32_t connections = UINT32_MAX;
     bool list = false;
     std::vector<std::string> only;
 };
@@ -36,6 +39,7 @@ bool wanted(const Case& measured, const Options& options) {
 proxip::bench::Rounds run(const Options& options) {
     auto plan = options.quick ? proxip::bench::quick_plan() : proxip::bench::full_plan();
     plan.in_order = options.in_order;
+    plan.most_connections = std::min(plan.most_connections, options.connections);
     const int rounds = options.quick ? 1 : options.rounds;
     proxip::bench::Rounds out;
     for (int round = 1; round <= rounds; ++round) {
@@ -75,6 +79,8 @@ int main(int argc, char** argv) {
     app.add_flag("--quick", options.quick, "a short run that tells only whether all packets arrive");
     app.add_flag("--in-order", options.in_order,
                  "meet connections in the order in which they were opened, not at random");
+    app.add_option("--connections", options.connections, "no more than so many in any case")
+        ->check(CLI::PositiveNumber);
     app.add_flag("--list", options.list, "the cases");
     CLI11_PARSE(app, argc, argv);
     if (options.list) {
