@@ -170,8 +170,9 @@ static __always_inline void commit(const struct packet *p, struct verdict *v)
 		refuse(v, p, s, reason);
 }
 
-/* A packet of a connection comes here only if it cannot go on, or begins the next one. */
-static __always_inline bool walk_known(const struct packet *p, struct verdict *v)
+/* A packet of a connection comes here only if it cannot go on, or begins the next one. A stack frame of its own, which the
+ * opening of a connection does not pay for. */
+static __noinline bool walk_known(const struct packet *p, struct verdict *v)
 {
 	struct passage to = {};
 	struct found f = {};
