@@ -47,17 +47,6 @@ std::uint32_t client_port(std::uint32_t number) {
     return 10000 + number / 200;
 }
 
-// A test run disables softirqs from 6.11 on. Before, the timer could interrupt the program on its own CPU, which no
-// packet ever sees: there the frames are run as live ones, which takes longer.
-bool runs_with_softirqs() {
-    utsname name{};
-    char* rest = nullptr;
-    (void)::uname(&name);
-    const long major = std::strtol(name.release, &rest, 10);
-    const long minor = std::strtol(rest + 1, nullptr, 10);
-    return major < 6 || (major == 6 && minor < 11);
-}
-
 // Half of the clients at a time, for both CPUs the same: the others fall idle and expire, or their ports are
 // taken, while what is closed is soon called again.
 std::uint32_t which_window() {
@@ -68,8 +57,17 @@ std::uint32_t which_window() {
 
 } // namespace
 
-Shooter::Shooter(const Course& course)
-    : program_(course.program()), interface_(course.interface()), live_(runs_with_softirqs()) {
+bool test_runs_admit_softirqs() {
+    utsname name{};
+    char* rest = nullptr;
+    (void)::uname(&name);
+    const long major = std::strtol(name.release, &rest, 10);
+    const long minor = std::strtol(rest + 1, nullptr, 10);
+    return major < 6 || (major == 6 && minor < 11);
+}
+
+Shooter::Shooter(const Course& course, Frames frames)
+    : program_(course.program()), interface_(course.interface()), frames_(frames) {
     const packet::Frame frame = packet::Ethernet{} / packet::Ipv4{} / packet::Tcp{};
     std::copy(frame.bytes.begin(), frame.bytes.end(), frame_.begin());
 }
@@ -81,7 +79,7 @@ std::uint32_t Shooter::shoot() {
     context.ingress_ifindex = interface_;
     LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame_.data(), .data_size_in = size, .ctx_in = &context,
                 .ctx_size_in = sizeof context, .repeat = 1);
-    if (live_) {
+    if (frames_ == Frames::live) {
         options.flags = BPF_F_TEST_XDP_LIVE_FRAMES;
         options.batch_size = 1;
     }

@@ -10,10 +10,19 @@
 
 namespace proxip::race {
 
+// A test run disables softirqs from 6.11 on. Before, the timer could interrupt the program on its own CPU, which no
+// packet ever sees.
+[[nodiscard]] bool test_runs_admit_softirqs();
+
+enum class Frames : std::uint8_t {
+    tested, // by a plain BPF_PROG_RUN
+    live,   // as if they had arrived: in softirq on every kernel, but much slower
+};
+
 // One frame at a time, patched in place.
 class Shooter {
   public:
-    explicit Shooter(const Course& course);
+    Shooter(const Course& course, Frames frames);
 
     // Client packets are of client number 0, 1, 2 ...; backend packets to a proxy port.
     std::uint32_t client(std::uint32_t number, std::uint16_t vip_port, std::uint8_t tcp_flags); // the verdict: XDP_*
@@ -26,7 +35,7 @@ class Shooter {
 
     int program_;
     std::uint32_t interface_;
-    bool live_; // see shoot()
+    Frames frames_;
     std::array<std::uint8_t, 54> frame_{};
 };
 
