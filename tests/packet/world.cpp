@@ -1,7 +1,6 @@
 #include "packet/world.hpp"
 
 #include <cerrno>
-#include <cstdlib>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -58,16 +57,13 @@ std::uint32_t make_interface(const char* name, const Mac& mac) {
 }
 
 BpfFolder::BpfFolder() {
-    std::string path = (std::filesystem::temp_directory_path() / "proxip-bpffs-XXXXXX").string();
-    if (::mkdtemp(path.data()) == nullptr || ::mount("bpf", path.c_str(), "bpf", 0, nullptr) != 0) {
-        throw std::system_error(errno, std::generic_category(), "cannot mount a bpffs on " + path);
+    if (::mount("bpf", mount_point, "bpf", 0, nullptr) != 0) {
+        throw std::system_error(errno, std::generic_category(), std::string("cannot mount a bpffs on ") + mount_point);
     }
-    path_ = path;
 }
 
 BpfFolder::~BpfFolder() {
-    (void)::umount2(path_.c_str(), MNT_DETACH);
-    (void)::rmdir(path_.c_str());
+    (void)::umount2(mount_point, MNT_DETACH);
 }
 
 } // namespace proxip::packet

@@ -16,6 +16,7 @@ namespace proxip::packet {
 // An interface pair, NAME and NAME-peer, both up; NAME has that MAC. The index of NAME. There is one of each name.
 [[nodiscard]] std::uint32_t make_interface(const char* name, const Mac& mac);
 
+// Over the host's own, in this process' mount namespace alone: nothing is left behind, however the process ends.
 class BpfFolder {
   public:
     BpfFolder();
@@ -23,10 +24,10 @@ class BpfFolder {
     BpfFolder& operator=(const BpfFolder&) = delete;
     ~BpfFolder();
 
-    [[nodiscard]] std::filesystem::path pins() const { return path_ / "proxip"; }
+    [[nodiscard]] static std::filesystem::path pins() { return std::filesystem::path(mount_point) / "proxip"; }
 
   private:
-    std::filesystem::path path_;
+    static constexpr const char* mount_point = "/sys/fs/bpf";
 };
 
 } // namespace proxip::packet
