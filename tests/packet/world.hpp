@@ -1,7 +1,6 @@
 #pragma once
 
-// A world of the test's own: network and mount namespaces that end with the process, and a bpffs that ends with its
-// folder.
+// A world of the test's own: network and mount namespaces that end with the process, and a bpffs.
 
 #include <cstdint>
 #include <filesystem>
