@@ -50,8 +50,8 @@ proxip::bench::Rounds run(const Options& options) {
             const auto sample = run_apart(measured, plan, options.cpu);
             out[measured.name].push_back(sample);
             std::cerr << fmt::format(
-                "round {} of {}  {:12} {:7.1f} ns  best {:7.1f}  alone {:6.1f} ns  lost {}  wrong {}  interrupted {}\n",
-                round, rounds, measured.name, sample.own, sample.best, sample.alone, sample.lost, sample.wrong,
+                "round {} of {}  {:12} {:7.1f} ns  calm {:7.1f}  alone {:6.1f} ns  lost {}  wrong {}  interrupted {}\n",
+                round, rounds, measured.name, sample.own, sample.calm, sample.alone, sample.lost, sample.wrong,
                 sample.interruptions);
         }
     }

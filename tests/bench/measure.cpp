@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <memory>
+#include <span>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -62,6 +64,17 @@ Slice send(Ends& ends, const Way& way, std::uint32_t frames) {
             .wrong = after.other - before.other};
 }
 
+struct Pair { // neighbours in time; ns per packet
+    double alone = 0;
+    double pipe = 0;
+};
+
+std::vector<double> own(std::span<const Pair> pairs) {
+    std::vector<double> out;
+    std::ranges::transform(pairs, std::back_inserter(out), [](const Pair& pair) { return pair.pipe - pair.alone; });
+    return out;
+}
+
 double median(std::vector<double> values) {
     std::ranges::sort(values);
     return values.at(values.size() / 2);
@@ -97,7 +110,7 @@ class Course {
             const Slice pipe = send(ends_, pipe_, case_.packets);
             note(alone);
             note(pipe);
-            take(alone, pipe);
+            pairs_.push_back({.alone = alone.ns, .pipe = pipe.ns});
         }
         return result();
     }
@@ -146,16 +159,11 @@ class Course {
         sample_.interruptions += slice.interruptions;
     }
 
-    void take(const Slice& alone, const Slice& pipe) {
-        own_.push_back(pipe.ns - alone.ns);
-        pipe_ns_.push_back(pipe.ns);
-        generator_.push_back(alone.ns);
-    }
-
     Sample result() {
-        sample_.own = median(own_);
-        sample_.best = std::ranges::min(pipe_ns_) - std::ranges::min(generator_);
-        sample_.alone = median(generator_);
+        std::ranges::sort(pairs_, {}, [](const Pair& pair) { return pair.alone + pair.pipe; });
+        sample_.own = median(own(pairs_));
+        sample_.calm = median(own(std::span(pairs_).first((pairs_.size() + 3) / 4)));
+        sample_.alone = pairs_.at(pairs_.size() / 2).alone;
         sample_.slices = plan_.slices;
         sample_.bytes_per_connection = middle_->bytes_per_connection();
         return sample_;
@@ -169,9 +177,7 @@ class Course {
     Way alone_{};
     Way pipe_{};
     Sample sample_;
-    std::vector<double> own_;
-    std::vector<double> pipe_ns_;
-    std::vector<double> generator_;
+    std::vector<Pair> pairs_;
 };
 
 } // namespace

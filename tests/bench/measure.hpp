@@ -10,7 +10,7 @@ namespace proxip::bench {
 
 struct Sample {
     double own = 0;   // ns per packet: the pipe's time less the generator's alone; median of the slices
-    double best = 0;  // the same of the quickest slice of each: a machine's other work only ever adds
+    double calm = 0;  // the same, of the quickest quarter of the slices: a machine's other work only ever adds
     double alone = 0; // ns per packet of the generator and its drain
     std::uint64_t sent = 0;
     std::uint64_t lost = 0;  // did not arrive

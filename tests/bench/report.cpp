@@ -26,17 +26,17 @@ Spread spread(std::vector<double> values) {
     return {.least = values.front(), .middle = middle, .most = values.back()};
 }
 
-Spread own(const std::vector<Sample>& samples) {
+Spread of(const std::vector<Sample>& samples, double Sample::* what) {
     std::vector<double> values;
-    std::ranges::transform(samples, std::back_inserter(values), &Sample::own);
+    std::ranges::transform(samples, std::back_inserter(values), [what](const Sample& sample) { return sample.*what; });
     return spread(std::move(values));
 }
 
 // Round by round: what disturbs one round disturbs both.
-std::optional<Spread> ratio(const Rounds& rounds, std::string_view of, std::string_view to) {
-    const auto one = rounds.find(of);
-    const auto other = rounds.find(to);
-    if (one == rounds.end() || other == rounds.end() || of == to) {
+std::optional<Spread> ratio(const Rounds& rounds, std::string_view one_name, std::string_view other_name) {
+    const auto one = rounds.find(one_name);
+    const auto other = rounds.find(other_name);
+    if (one == rounds.end() || other == rounds.end() || one_name == other_name) {
         return std::nullopt;
     }
     std::vector<double> values;
@@ -79,11 +79,11 @@ void line(std::ostream& out, const Rounds& rounds, const Case& measured, const s
         out << fmt::format("| {} | {} |\n", measured.title, arrivals(samples));
         return;
     }
-    const Spread cost = own(samples);
-    out << fmt::format("| {} | {:.0f} ({:.0f}-{:.0f}) | {} | {} | {} | {} |\n", measured.title, cost.middle, cost.least,
-                       cost.most, text(ratio(rounds, measured.name, measured.floor)),
-                       text(ratio(rounds, measured.name, measured.nftables)), verdict(rounds, measured),
-                       arrivals(samples));
+    const Spread cost = of(samples, &Sample::own);
+    out << fmt::format(
+        "| {} | {:.0f} ({:.0f}-{:.0f}) | {:.0f} | {} | {} | {} | {} |\n", measured.title, cost.middle, cost.least,
+        cost.most, of(samples, &Sample::calm).least, text(ratio(rounds, measured.name, measured.floor)),
+        text(ratio(rounds, measured.name, measured.nftables)), verdict(rounds, measured), arrivals(samples));
 }
 
 std::string load() {
@@ -122,7 +122,8 @@ void circumstances_line(std::ostream& out, const Rounds& rounds, const Circumsta
 
 void report(std::ostream& out, const Rounds& rounds, const Circumstances& circumstances) {
     if (circumstances.timed) {
-        out << "| case | own ns a packet | x floor | x nftables | target | arrived |\n|---|---|---|---|---|---|\n";
+        out << "| case | own ns a packet | calmest | x floor | x nftables | target | arrived |\n"
+               "|---|---|---|---|---|---|---|\n";
     } else {
         out << "| case | arrived |\n|---|---|\n";
     }
