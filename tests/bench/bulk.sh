@@ -67,12 +67,16 @@ address = "tcp://$VIP:$PORT"
 [[service.backend]]
 address = "$SERVER:$PORT"
 TOML
-    agent_start
+    agent_start "$@"
 }
 proxip_down() {
     agent_kill TERM
     # shellcheck disable=SC2046
     at lb lbagent $(agent_options) --detach >>"$LAB_DIR/agent.log" 2>&1
+}
+
+proxip_way() { # redirect or tc
+    lbctl explain --from 10.1.0.2:4000 --to tcp://$VIP:$PORT --in front -o json | jq -er .next_hop.via
 }
 
 nftables_up() {
@@ -128,11 +132,13 @@ middle() { sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 lab_open bulk
 network
 names=(nftables haproxy proxip)
+declare -A ways
 for ((round = 1; round <= rounds; round++)); do
     for gro in off on; do
         ends_gro $gro
         for name in "${names[@]}"; do
             "${name}_up"
+            [[ $name != proxip ]] || ways[$gro]=$(proxip_way)
             speed=$(gigabits)
             "${name}_down"
             echo "$speed" >>"$LAB_DIR/$name.$gro"
@@ -143,13 +149,12 @@ done
 
 declare -A titles=([nftables]="nftables DNAT+SNAT" [haproxy]="HAProxy, mode tcp" [proxip]="proxip")
 declare -A ends=([off]="stock ends" [on]="ends with GRO")
-declare -A ways=([off]=" (clsact)" [on]=" (XDP redirect)")
 printf '| bulk TCP, one connection | Gb/s (min-max) | x nftables |\n|---|---|---|\n'
 for gro in off on; do
     reference=$(middle <"$LAB_DIR/nftables.$gro")
     for name in "${names[@]}"; do
         way=""
-        [[ $name != proxip ]] || way=${ways[$gro]}
+        [[ $name != proxip ]] || way=" (by ${ways[$gro]})"
         summary "${titles[$name]}$way, ${ends[$gro]}" "$reference" <"$LAB_DIR/$name.$gro"
     done
 done
