@@ -29,7 +29,7 @@ survive      | 480 | quick | kill -9, no agent, restarts, --detach
 arp          | 480 | quick | VIPs and Proxy IPs in ARP
 quickstart   | 600 | quick | examples/quickstart.sh
 kernel61     |1500 | busy  | all that on Debian's 6.1 kernel in qemu
-asan         |2400 | asked | unit tests under ASan and UBSan
+asan         |2400 | busy  | unit tests under ASan and UBSan
 race         | 600 | busy  | two CPUs, few ports, then an audit
 tidy         | 900 | asked | clang-tidy over agent/ and cli/
 TESTS
