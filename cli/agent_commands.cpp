@@ -7,6 +7,7 @@
 #include "cli/values.hpp"
 
 namespace proxip::cli {
+namespace agent {
 namespace {
 
 template <typename Request>
@@ -55,9 +56,10 @@ constexpr std::array commands{
 };
 
 } // namespace
+} // namespace agent
 
 std::span<const Command> agent_commands() {
-    return commands;
+    return agent::commands;
 }
 
 } // namespace proxip::cli

@@ -7,6 +7,7 @@
 #include "cli/values.hpp"
 
 namespace proxip::cli {
+namespace backend {
 namespace {
 
 // SERVICE IP:PORT…, which every change of backends begins with.
@@ -172,9 +173,10 @@ constexpr std::array commands{
 };
 
 } // namespace
+} // namespace backend
 
 std::span<const Command> backend_commands() {
-    return commands;
+    return backend::commands;
 }
 
 } // namespace proxip::cli

@@ -15,6 +15,7 @@
 #include "cli/values.hpp"
 
 namespace proxip::cli {
+namespace completion {
 namespace {
 
 struct Word {
@@ -193,9 +194,10 @@ constexpr std::array commands{
 };
 
 } // namespace
+} // namespace completion
 
 std::span<const Command> shell_commands() {
-    return commands;
+    return completion::commands;
 }
 
 } // namespace proxip::cli

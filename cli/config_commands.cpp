@@ -9,6 +9,7 @@
 #include "cli/values.hpp"
 
 namespace proxip::cli {
+namespace config {
 namespace {
 
 // The protocol is JSON, which carries no bytes that are not text: so these are refused here, with their place.
@@ -100,9 +101,10 @@ constexpr std::array commands{
 };
 
 } // namespace
+} // namespace config
 
 std::span<const Command> config_commands() {
-    return commands;
+    return config::commands;
 }
 
 } // namespace proxip::cli

@@ -7,6 +7,7 @@
 #include "cli/values.hpp"
 
 namespace proxip::cli {
+namespace conn {
 namespace {
 
 struct Filter {
@@ -60,9 +61,10 @@ constexpr std::array commands{
 };
 
 } // namespace
+} // namespace conn
 
 std::span<const Command> conn_commands() {
-    return commands;
+    return conn::commands;
 }
 
 } // namespace proxip::cli

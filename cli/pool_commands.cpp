@@ -7,6 +7,7 @@
 #include "cli/values.hpp"
 
 namespace proxip::cli {
+namespace pool {
 namespace {
 
 Build declare_show(CLI::App& app) {
@@ -90,9 +91,10 @@ constexpr std::array commands{
 };
 
 } // namespace
+} // namespace pool
 
 std::span<const Command> pool_commands() {
-    return commands;
+    return pool::commands;
 }
 
 } // namespace proxip::cli

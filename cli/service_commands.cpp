@@ -8,6 +8,7 @@
 #include "cli/values.hpp"
 
 namespace proxip::cli {
+namespace service {
 namespace {
 
 // The options that `add` and `set` share, as typed.
@@ -137,9 +138,10 @@ constexpr std::array commands{
 };
 
 } // namespace
+} // namespace service
 
 std::span<const Command> service_commands() {
-    return commands;
+    return service::commands;
 }
 
 } // namespace proxip::cli

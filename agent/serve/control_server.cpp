@@ -7,13 +7,12 @@
 
 #include <sys/socket.h>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
+#include "serve/awaited.hpp"
 #include "serve/session.hpp"
 #include "serve/unix_listener.hpp"
 
@@ -22,7 +21,6 @@ namespace {
 
 namespace asio = boost::asio;
 using asio::local::stream_protocol;
-constexpr auto awaited = asio::as_tuple(asio::use_awaitable);
 
 std::optional<Peer> peer_of(int socket) {
     ucred credentials{};

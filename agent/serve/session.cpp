@@ -4,21 +4,19 @@
 #include <exception>
 #include <utility>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/read.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
 #include <fmt/format.h>
 
 #include "api/wire.hpp"
+#include "serve/awaited.hpp"
 
 namespace proxip::serve {
 namespace {
 
 namespace asio = boost::asio;
-constexpr auto awaited = asio::as_tuple(asio::use_awaitable);
 
 // Memory follows what has come, not what was announced. What fits into one chunk is always taken, so that clients with
 // large unfinished requests cannot shut out the small ones.

@@ -11,7 +11,7 @@ root=$(cd "$here/../.." && pwd)
 cache=$root/build/kernel61
 bin=${PROXIP_BIN:-$root/build/release/bin}
 payload=${1:-$here/payload.sh}
-seconds=${PROXIP_KERNEL61_SECONDS:-500}
+seconds=${PROXIP_KERNEL61_SECONDS:-1200}
 
 # shellcheck source=tests/kernel61/image.sh
 source "$here/image.sh"

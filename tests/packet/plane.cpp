@@ -21,22 +21,22 @@ Plane open(const BpfFolder& folder) {
     return {.kernel = std::move(*opened), .ids = {}};
 }
 
-void must(bool done, const char* what) {
+void cleared(bool done, const char* what) {
     if (!done) {
         throw std::runtime_error(std::string("cannot clear ") + what);
     }
 }
 
 void remove_configuration(Plane& plane) {
-    must(plane.kernel->install(policy::Image{}, plane.kernel->generation() + 1).has_value(), "the configuration");
+    cleared(plane.kernel->install(policy::Image{}, plane.kernel->generation() + 1).has_value(), "the configuration");
     plane.kernel->clear(policy::collect(plane.ids, {}, {}));
-    must(plane.kernel->set_locals({}).has_value(), "our addresses");
+    cleared(plane.kernel->set_locals({}).has_value(), "our addresses");
 }
 
 void zero(const dataplane::Dataplane& plane, const char* name, std::uint32_t entries, std::size_t bytes) {
     const std::vector<std::uint8_t> nothing(bytes);
     for (std::uint32_t key = 0; key < entries; ++key) {
-        must(bpf_map_update_elem(dataplane::map_fd(plane, name), &key, nothing.data(), BPF_ANY) == 0, name);
+        cleared(bpf_map_update_elem(dataplane::map_fd(plane, name), &key, nothing.data(), BPF_ANY) == 0, name);
     }
 }
 
@@ -67,7 +67,8 @@ void remove_counts(const dataplane::Dataplane& plane) {
 void link_programs(const dataplane::Dataplane& plane) {
     for (const auto& [key, name] : {std::pair(0U, "proxip_xdp"), {1U, "proxip_slow"}}) {
         const int program = dataplane::program_fd(plane, name);
-        must(bpf_map_update_elem(dataplane::map_fd(plane, "programs"), &key, &program, BPF_ANY) == 0, "the programs");
+        cleared(bpf_map_update_elem(dataplane::map_fd(plane, "programs"), &key, &program, BPF_ANY) == 0,
+                "the programs");
     }
 }
 

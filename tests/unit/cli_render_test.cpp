@@ -21,7 +21,7 @@ std::string wide(const api::Request& request, const api::Answer& answer) {
     return "\n" + cli::render(request, answer, Output::wide).out;
 }
 
-api::BackendView backend(std::string address, std::string state) {
+api::BackendView backend_view(std::string address, std::string state) {
     return {"web", std::move(address), 1, std::move(state), "up", "enabled", false, 12345, "connected in 0.3 ms"};
 }
 
@@ -33,13 +33,14 @@ api::ConnView connection() {
 } // namespace
 
 TEST_CASE("service show") {
-    const std::vector<api::ServiceView> services{{"web",
-                                                  "tcp://1.1.1.80:80",
-                                                  "maglev",
-                                                  "always",
-                                                  "default",
-                                                  3,
-                                                  {backend("1.1.1.11:80", "up"), backend("1.1.1.12:80", "drain")}}};
+    const std::vector<api::ServiceView> services{
+        {"web",
+         "tcp://1.1.1.80:80",
+         "maglev",
+         "always",
+         "default",
+         3,
+         {backend_view("1.1.1.11:80", "up"), backend_view("1.1.1.12:80", "drain")}}};
     CHECK(table(api::ServiceShow{}, services) == R"(
 NAME  ADDRESS            SCHEDULER  SNAT    POOL      UP  CONNS
 web   tcp://1.1.1.80:80  maglev     always  default  1/2      3
@@ -51,7 +52,8 @@ web   tcp://1.1.1.80:80  maglev     always  default  1/2      3  1.1.1.11:80=up 
 }
 
 TEST_CASE("backend show") {
-    CHECK(table(api::BackendShow{}, std::vector{backend("1.1.1.11:80", "up"), backend("10.100.100.12:80", "down")}) ==
+    CHECK(table(api::BackendShow{},
+                std::vector{backend_view("1.1.1.11:80", "up"), backend_view("10.100.100.12:80", "down")}) ==
           R"(
 SERVICE  BACKEND           WEIGHT  STATE  CONNS  LAST CHECK
 web      1.1.1.11:80            1  up     12.3k  connected in 0.3 ms

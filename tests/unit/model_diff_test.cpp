@@ -33,7 +33,7 @@ address = "udp://1.1.1.80:53"
     return *config;
 }
 
-std::vector<Change> after(const std::function<void(Config&)>& change) {
+std::vector<Change> changes_after(const std::function<void(Config&)>& change) {
     Config desired = running();
     change(desired);
     return proxip::diff(running(), desired);
@@ -43,37 +43,38 @@ std::vector<Change> after(const std::function<void(Config&)>& change) {
 
 TEST_CASE("nothing differs", "[model]") {
     CHECK(proxip::diff(running(), running()).empty());
-    CHECK(after([](Config& c) {
+    CHECK(changes_after([](Config& c) {
               std::ranges::reverse(c.services);
               std::ranges::reverse(c.services[1].backends);
           }).empty()); // the order of objects means nothing
 }
 
 TEST_CASE("a changed value has the path that errors have", "[model]") {
-    CHECK(after([](Config& c) { c.services[0].backends[0].weight = 3; }) ==
+    CHECK(changes_after([](Config& c) { c.services[0].backends[0].weight = 3; }) ==
           std::vector<Change>{
               {.action = "change", .path = "service[web].backend[10.0.0.1:80].weight", .from = "1", .to = "3"}});
-    CHECK(after([](Config& c) { c.services[0].backends[0].enabled = false; }) ==
+    CHECK(changes_after([](Config& c) { c.services[0].backends[0].enabled = false; }) ==
           std::vector<Change>{{.action = "change",
                                .path = "service[web].backend[10.0.0.1:80].enabled",
                                .from = "not set",
                                .to = "false"}});
-    CHECK(after([](Config& c) { c.pools[0].addresses.push_back(*proxip::AddressRange::parse("10.0.0.16/28")); }) ==
-          std::vector<Change>{{.action = "change",
-                               .path = "pool[default].addresses",
-                               .from = "[1.1.1.254]",
-                               .to = "[1.1.1.254, 10.0.0.16/28]"}});
-    CHECK(after([](Config& c) { c.services[1].idle_timeout.udp = proxip::Millis{1500}; }) ==
+    CHECK(changes_after([](Config& c) {
+              c.pools[0].addresses.push_back(*proxip::AddressRange::parse("10.0.0.16/28"));
+          }) == std::vector<Change>{{.action = "change",
+                                     .path = "pool[default].addresses",
+                                     .from = "[1.1.1.254]",
+                                     .to = "[1.1.1.254, 10.0.0.16/28]"}});
+    CHECK(changes_after([](Config& c) { c.services[1].idle_timeout.udp = proxip::Millis{1500}; }) ==
           std::vector<Change>{
               {.action = "change", .path = "service[dns].idle_timeout.udp", .from = "5m", .to = "1s500ms"}});
-    CHECK(after([](Config& c) { c.services[1].check.port = 80; }) ==
+    CHECK(changes_after([](Config& c) { c.services[1].check.port = 80; }) ==
           std::vector<Change>{{.action = "change", .path = "service[dns].check.port", .from = "not set", .to = "80"}});
-    CHECK(after([](Config& c) { c.agent.metrics = ""; }) ==
+    CHECK(changes_after([](Config& c) { c.agent.metrics = ""; }) ==
           std::vector<Change>{{.action = "change", .path = "agent.metrics", .from = "127.0.0.1:9631", .to = "\"\""}});
 }
 
 TEST_CASE("what needs a new data plane is marked", "[model]") {
-    const auto changes = after([](Config& c) {
+    const auto changes = changes_after([](Config& c) {
         c.agent.max_connections = 1000;
         c.agent.max_port_memory = 1U << 30U;
     });
@@ -84,10 +85,10 @@ TEST_CASE("what needs a new data plane is marked", "[model]") {
 }
 
 TEST_CASE("an object that comes or goes is one change", "[model]") {
-    CHECK(after([](Config& c) { c.services.pop_back(); }) ==
+    CHECK(changes_after([](Config& c) { c.services.pop_back(); }) ==
           std::vector<Change>{
               {.action = "remove", .path = "service[dns]", .from = "udp://1.1.1.80:53, 0 backends", .to = ""}});
-    CHECK(after([](Config& c) {
+    CHECK(changes_after([](Config& c) {
               c.services[0].backends.erase(c.services[0].backends.begin());
               c.services[0].backends.push_back(
                   {.address = *proxip::SocketAddress::parse("10.0.0.3:80"), .backup = true, .enabled = {}});

@@ -51,7 +51,7 @@ std::string fault(const Config& config) {
 }
 
 // The error after one change to a good configuration.
-std::string after(const std::function<void(Config&)>& change) {
+std::string error_after(const std::function<void(Config&)>& change) {
     Config config = good();
     change(config);
     return fault(config);
@@ -71,7 +71,7 @@ TEST_CASE("a good configuration passes", "[model]") {
 
 TEST_CASE("interfaces are device names, each once", "[model]") {
     const auto with = [](const std::string& name) {
-        return after([&](Config& c) { c.agent.interfaces.push_back({.name = name, .xdp_mode = {}}); });
+        return error_after([&](Config& c) { c.agent.interfaces.push_back({.name = name, .xdp_mode = {}}); });
     };
     CHECK(with("eth0") == "agent.interfaces[1]: found \"eth0\", expected each interface once");
     CHECK(with("a23456789012345") == "none");
@@ -81,65 +81,67 @@ TEST_CASE("interfaces are device names, each once", "[model]") {
 }
 
 TEST_CASE("the agent's own values", "[model]") {
-    CHECK(after([](Config& c) { c.agent.metrics = ""; }) == "none");
-    CHECK(after([](Config& c) { c.agent.metrics = "[::1]:9631"; }) == "none");
-    CHECK(after([](Config& c) { c.agent.metrics = "127.0.0.1"; }).starts_with("agent.metrics: found"));
-    CHECK(after([](Config& c) { c.agent.max_connections = 63; }) ==
+    CHECK(error_after([](Config& c) { c.agent.metrics = ""; }) == "none");
+    CHECK(error_after([](Config& c) { c.agent.metrics = "[::1]:9631"; }) == "none");
+    CHECK(error_after([](Config& c) { c.agent.metrics = "127.0.0.1"; }).starts_with("agent.metrics: found"));
+    CHECK(error_after([](Config& c) { c.agent.max_connections = 63; }) ==
           "agent.max_connections: found 63, expected a whole number from 64 to 67108864");
-    CHECK(after([](Config& c) { c.agent.inline_networks = {*proxip::Prefix::parse("2001:db8::/64")}; }) == "none");
-    CHECK(after([](Config& c) { c.agent.inline_networks.assign(2, *proxip::Prefix::parse("10.0.0.0/8")); }) ==
+    CHECK(error_after([](Config& c) { c.agent.inline_networks = {*proxip::Prefix::parse("2001:db8::/64")}; }) ==
+          "none");
+    CHECK(error_after([](Config& c) { c.agent.inline_networks.assign(2, *proxip::Prefix::parse("10.0.0.0/8")); }) ==
           "agent.inline_networks[1]: found \"10.0.0.0/8\", expected each network once");
 }
 
 TEST_CASE("names", "[model]") {
-    CHECK(after([](Config& c) { web(c).name = std::string(64, 'a'); }) == "none");
-    CHECK(after([](Config& c) { web(c).name = "Web_1.example-org"; }) == "none");
+    CHECK(error_after([](Config& c) { web(c).name = std::string(64, 'a'); }) == "none");
+    CHECK(error_after([](Config& c) { web(c).name = "Web_1.example-org"; }) == "none");
     const std::string bad = GENERATE(std::string{}, std::string(65, 'a'), "-web", ".web", "we b", "web/1",
                                      "w\xc3\xa9"
                                      "b");
     CAPTURE(bad);
-    CHECK(after([&](Config& c) { web(c).name = bad; }).find(".name: found") != std::string::npos);
-    CHECK(after([&](Config& c) { c.pools[0].name = bad; }).find(".name: found") != std::string::npos);
-    CHECK(after([](Config& c) { c.services.push_back(service("web", "tcp://1.1.1.81:80")); }) ==
+    CHECK(error_after([&](Config& c) { web(c).name = bad; }).find(".name: found") != std::string::npos);
+    CHECK(error_after([&](Config& c) { c.pools[0].name = bad; }).find(".name: found") != std::string::npos);
+    CHECK(error_after([](Config& c) { c.services.push_back(service("web", "tcp://1.1.1.81:80")); }) ==
           "service[web].name: found \"web\", expected a name that no other service has");
-    CHECK(after([](Config& c) { c.pools.push_back(pool("default", {"1.1.1.253"})); }) ==
+    CHECK(error_after([](Config& c) { c.pools.push_back(pool("default", {"1.1.1.253"})); }) ==
           "pool[default].name: found \"default\", expected a name that no other pool has");
 }
 
 TEST_CASE("a VIP is not a Proxy IP", "[model]") {
-    CHECK(after([](Config& c) { web(c).address = *ServiceAddress::parse("tcp://10.0.0.20:80"); }) ==
+    CHECK(error_after([](Config& c) { web(c).address = *ServiceAddress::parse("tcp://10.0.0.20:80"); }) ==
           "service[web].address: found \"10.0.0.20\", expected a virtual IP that is not a Proxy IP: it is in "
           "pool[default] "
           "(10.0.0.16/28)");
-    CHECK(after([](Config& c) { web(c).address = *ServiceAddress::parse("tcp://10.0.0.32:80"); }) == "none");
-    CHECK(after([](Config& c) { web(c).address = *ServiceAddress::parse("tcp://10.0.0.15:80"); }) == "none");
+    CHECK(error_after([](Config& c) { web(c).address = *ServiceAddress::parse("tcp://10.0.0.32:80"); }) == "none");
+    CHECK(error_after([](Config& c) { web(c).address = *ServiceAddress::parse("tcp://10.0.0.15:80"); }) == "none");
 }
 
 TEST_CASE("a backend is not a Proxy IP", "[model]") {
-    CHECK(after([](Config& c) { web(c).backends[1] = backend("1.1.1.254:80"); }) ==
+    CHECK(error_after([](Config& c) { web(c).backends[1] = backend("1.1.1.254:80"); }) ==
           "service[web].backend[1.1.1.254:80].address: found \"1.1.1.254\", expected a backend that is not a Proxy IP: "
           "it is "
           "in pool[default] (1.1.1.254)");
 }
 
 TEST_CASE("each Proxy IP is in one pool, once", "[model]") {
-    CHECK(after([](Config& c) { c.pools[0].addresses.push_back(*AddressRange::parse("10.0.0.10-10.0.0.16")); }) ==
+    CHECK(error_after([](Config& c) { c.pools[0].addresses.push_back(*AddressRange::parse("10.0.0.10-10.0.0.16")); }) ==
           "pool[default].addresses[2]: found \"10.0.0.10-10.0.0.16\", expected each Proxy IP once: 10.0.0.16/28 is in "
           "pool[default] already");
-    CHECK(after([](Config& c) { c.pools.push_back(pool("other", {"9.9.9.9", "1.1.1.254"})); }) ==
+    CHECK(error_after([](Config& c) { c.pools.push_back(pool("other", {"9.9.9.9", "1.1.1.254"})); }) ==
           "pool[other].addresses[1]: found \"1.1.1.254\", expected each Proxy IP once: 1.1.1.254 is in pool[default] "
           "already");
-    CHECK(after([](Config& c) { c.pools.push_back(pool("other", {"10.0.0.15", "10.0.0.32"})); }) == "none");
+    CHECK(error_after([](Config& c) { c.pools.push_back(pool("other", {"10.0.0.15", "10.0.0.32"})); }) == "none");
 }
 
 TEST_CASE("a pool has addresses that a host can have", "[model]") {
-    CHECK(after([](Config& c) { c.pools[0].addresses.clear(); }) ==
+    CHECK(error_after([](Config& c) { c.pools[0].addresses.clear(); }) ==
           "pool[default].addresses: found no address, expected at least one");
-    CHECK(after([](Config& c) { c.pools[0] = pool("default", {"223.255.255.250-224.0.0.1"}); }).find("\"224.0.0.0\"") !=
-          std::string::npos);
-    CHECK(after([](Config& c) { c.pools[0] = pool("default", {"10.0.0.0/8"}); }) ==
+    CHECK(error_after([](Config& c) {
+              c.pools[0] = pool("default", {"223.255.255.250-224.0.0.1"});
+          }).find("\"224.0.0.0\"") != std::string::npos);
+    CHECK(error_after([](Config& c) { c.pools[0] = pool("default", {"10.0.0.0/8"}); }) ==
           "pool[default].addresses[0]: found \"10.0.0.0/8\", expected at most 256 addresses in a pool");
-    CHECK(after([](Config& c) {
+    CHECK(error_after([](Config& c) {
               c.pools.clear();
               for (int i = 0; i < 65; ++i) {
                   c.pools.push_back(pool(i == 0 ? "default" : fmt::format("p{}", i), {fmt::format("10.1.{}.0/24", i)}));
@@ -150,7 +152,7 @@ TEST_CASE("a pool has addresses that a host can have", "[model]") {
 
 TEST_CASE("a pool's ports", "[model]") {
     const auto with = [](PortRange ports, std::vector<PortRange> excluded) {
-        return after([&](Config& c) {
+        return error_after([&](Config& c) {
             c.pools[0].ports = ports;
             c.pools[0].exclude_ports = std::move(excluded);
         });
@@ -179,13 +181,13 @@ TEST_CASE("the ports that a pool hands out", "[model]") {
 }
 
 TEST_CASE("a service needs its pool only when it translates sources", "[model]") {
-    CHECK(after([](Config& c) { web(c).pool = "none"; }) ==
+    CHECK(error_after([](Config& c) { web(c).pool = "none"; }) ==
           "service[web].pool: found \"none\", expected the name of a proxy_pool, since snat is \"always\"");
-    CHECK(after([](Config& c) {
+    CHECK(error_after([](Config& c) {
               c.pools.clear();
               web(c).snat = proxip::Snat::automatic;
           }) == "service[web].pool: found \"default\", expected the name of a proxy_pool, since snat is \"auto\"");
-    CHECK(after([](Config& c) {
+    CHECK(error_after([](Config& c) {
               c.pools.clear();
               web(c).snat = proxip::Snat::never;
           }) == "none");
@@ -193,7 +195,7 @@ TEST_CASE("a service needs its pool only when it translates sources", "[model]")
 
 TEST_CASE("two services on one address", "[model]") {
     const auto with = [](std::string_view address) {
-        return after([&](Config& c) { c.services.push_back(service("two", address)); });
+        return error_after([&](Config& c) { c.services.push_back(service("two", address)); });
     };
     CHECK(with("tcp://1.1.1.80:80") ==
           "service[two].address: found \"tcp://1.1.1.80:80\", expected an address of its own: service[web] has "
@@ -205,15 +207,15 @@ TEST_CASE("two services on one address", "[model]") {
 }
 
 TEST_CASE("a VIP that no host can have", "[model]") {
-    CHECK(after([](Config& c) {
+    CHECK(error_after([](Config& c) {
               web(c).address.address = *Address::parse("127.0.0.1");
           }).starts_with("service[web].address: found \"127.0.0.1\""));
-    CHECK(after([](Config& c) { web(c).address.ports = {90, 80}; }).starts_with("service[web].address: found"));
+    CHECK(error_after([](Config& c) { web(c).address.ports = {90, 80}; }).starts_with("service[web].address: found"));
 }
 
 TEST_CASE("backends: once, with a port, of the right kind", "[model]") {
     const auto with = [](std::string_view address) {
-        return after([&](Config& c) { web(c).backends.push_back(backend(address)); });
+        return error_after([&](Config& c) { web(c).backends.push_back(backend(address)); });
     };
     CHECK(with("1.1.1.11:80") ==
           "service[web].backend[1.1.1.11:80].address: found \"1.1.1.11:80\", expected each backend once in a service");
@@ -221,41 +223,43 @@ TEST_CASE("backends: once, with a port, of the right kind", "[model]") {
     CHECK(with("1.1.1.13")
               .starts_with("service[web].backend[1.1.1.13].address: found \"1.1.1.13\", expected ADDRESS:PORT"));
     CHECK(with("0.0.0.0:80").starts_with("service[web].backend[0.0.0.0:80].address: found"));
-    CHECK(after([](Config& c) {
+    CHECK(error_after([](Config& c) {
               web(c).address.ports = {80, 81};
               web(c).backends = {backend("1.1.1.11")};
           }) == "none");
-    CHECK(after([](Config& c) { web(c).backends[1].weight = 257; }) ==
+    CHECK(error_after([](Config& c) { web(c).backends[1].weight = 257; }) ==
           "service[web].backend[1.1.1.12:80].weight: found 257, expected a whole number from 0 to 256");
 }
 
 TEST_CASE("IPv6 is parsed, but not forwarded yet", "[model]") {
     const std::string wanted = "expected an IPv4 address: this version forwards IPv4 only";
-    CHECK(after([](Config& c) { web(c).address = *ServiceAddress::parse("tcp://[2001:db8::80]:80"); }) ==
+    CHECK(error_after([](Config& c) { web(c).address = *ServiceAddress::parse("tcp://[2001:db8::80]:80"); }) ==
           "service[web].address: found \"2001:db8::80\", " + wanted);
-    CHECK(after([](Config& c) { web(c).backends.push_back(backend("[2001:db8::1]:80")); }) ==
+    CHECK(error_after([](Config& c) { web(c).backends.push_back(backend("[2001:db8::1]:80")); }) ==
           "service[web].backend[[2001:db8::1]:80].address: found \"2001:db8::1\", " + wanted);
-    CHECK(after([](Config& c) { c.pools[0].addresses.push_back(*AddressRange::parse("2001:db8::/64")); }) ==
+    CHECK(error_after([](Config& c) { c.pools[0].addresses.push_back(*AddressRange::parse("2001:db8::/64")); }) ==
           "pool[default].addresses[2]: found \"2001:db8::\", " + wanted);
 }
 
 TEST_CASE("durations and counts have bounds", "[model]") {
-    CHECK(after([](Config& c) { web(c).idle_timeout.closed = Millis{0}; }) ==
+    CHECK(error_after([](Config& c) { web(c).idle_timeout.closed = Millis{0}; }) ==
           "service[web].idle_timeout.closed: found \"0s\", expected a duration from 100ms to 30d");
-    CHECK(after([](Config& c) { web(c).idle_timeout.udp = Millis{31LL * 24 * 3600 * 1000}; }) ==
+    CHECK(error_after([](Config& c) { web(c).idle_timeout.udp = Millis{31LL * 24 * 3600 * 1000}; }) ==
           "service[web].idle_timeout.udp: found \"31d\", expected a duration from 100ms to 30d");
-    CHECK(after([](Config& c) { web(c).check.interval = Millis{99}; }) ==
+    CHECK(error_after([](Config& c) { web(c).check.interval = Millis{99}; }) ==
           "service[web].check.interval: found \"99ms\", expected a duration from 100ms to 30d");
-    CHECK(after([](Config& c) { web(c).check.timeout = Millis{0}; }).starts_with("service[web].check.timeout: found"));
-    CHECK(after([](Config& c) { web(c).check.rise = 0; }) ==
+    CHECK(error_after([](Config& c) {
+              web(c).check.timeout = Millis{0};
+          }).starts_with("service[web].check.timeout: found"));
+    CHECK(error_after([](Config& c) { web(c).check.rise = 0; }) ==
           "service[web].check.rise: found 0, expected a whole number from 1 to 100");
-    CHECK(after([](Config& c) { web(c).check.fall = 101; }).starts_with("service[web].check.fall: found 101"));
-    CHECK(after([](Config& c) { web(c).check.port = 0; }).starts_with("service[web].check.port: found 0"));
+    CHECK(error_after([](Config& c) { web(c).check.fall = 101; }).starts_with("service[web].check.fall: found 101"));
+    CHECK(error_after([](Config& c) { web(c).check.port = 0; }).starts_with("service[web].check.port: found 0"));
 }
 
 TEST_CASE("a check knows its port", "[model]") {
     const auto with = [](std::optional<std::uint16_t> port) {
-        return after([&](Config& c) {
+        return error_after([&](Config& c) {
             web(c).address.ports = {};
             web(c).backends = {backend("1.1.1.11")};
             web(c).check = {.type = proxip::CheckType::tcp, .port = port};
@@ -266,7 +270,7 @@ TEST_CASE("a check knows its port", "[model]") {
 }
 
 TEST_CASE("as many as the tables hold", "[model]") {
-    CHECK(after([](Config& c) {
+    CHECK(error_after([](Config& c) {
               c.services.clear();
               for (int i = 0; i < 8193; ++i) {
                   c.services.push_back(
@@ -274,7 +278,7 @@ TEST_CASE("as many as the tables hold", "[model]") {
               }
           }) == "service: found 8193 services, expected at most 8192");
     const auto many = [](int services, int backends) {
-        return after([=](Config& c) {
+        return error_after([=](Config& c) {
             c.services.clear();
             c.pools[0].addresses.resize(1);
             for (int s = 0; s < services; ++s) {
@@ -293,13 +297,13 @@ TEST_CASE("as many as the tables hold", "[model]") {
 
 TEST_CASE("ports of services and pairs of backend and Proxy IP are counted in all", "[model]") {
     CHECK(
-        after([](Config& c) {
+        error_after([](Config& c) {
             c.services = {service("a", "tcp://9.9.9.1:1-65535"), service("b", "tcp://9.9.9.2:1-65535"),
                           service("c", "tcp://9.9.9.3:1-100"), service("d", "tcp://9.9.9.4:*")};
         }) ==
         "service[c].address: makes more than 131072 ports of services in all, expected at most so many, or * for every "
         "port");
-    CHECK(after([](Config& c) {
+    CHECK(error_after([](Config& c) {
               c.pools[0] = pool("default", {"10.5.0.0/24"});
               c.services = {service("a", "tcp://9.9.9.1:1"), service("b", "tcp://9.9.9.1:2")};
               for (int i = 0; i < 1024; ++i) {
