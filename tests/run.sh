@@ -31,6 +31,7 @@ quickstart   | 600 | quick | examples/quickstart.sh
 kernel61     |1500 | busy  | all that on Debian's 6.1 kernel in qemu
 asan         |2400 | busy  | unit tests under ASan and UBSan
 race         | 600 | busy  | two CPUs, few ports, then an audit
+bench        | 300 | busy  | the benchmark's cases: do all packets arrive? No times
 tidy         | 900 | asked | clang-tidy over agent/ and cli/
 TESTS
 }
@@ -58,6 +59,7 @@ body() { # NAME
         "$root/build/asan/bin/proxip_unit_tests"
         ;;
     race) "$bin/proxip_race_test" ;;
+    bench) "$bin/proxip_bench" --quick ;;
     tidy) "$here/tidy.sh" ;;
     esac
 }

@@ -20,11 +20,8 @@ if [[ ${1:-} == --quick ]]; then
 fi
 rounds=${1:-$rounds}
 
-missing=0
-for tool in iperf3 haproxy nft ethtool jq; do
-    command -v "$tool" >/dev/null || PATH=$PATH:/usr/sbin command -v "$tool" >/dev/null || { echo "bulk.sh needs $tool" >&2; missing=1; }
-done
-((missing == 0)) || exit 77
+source "$(dirname "${BASH_SOURCE[0]}")/../harness/packages.sh"
+need_packages demo test bench >&2
 PATH=$PATH:/usr/sbin
 
 plain_frames() { # HOST INTERFACE
