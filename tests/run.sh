@@ -140,8 +140,8 @@ main() {
     ((status == 0)) || { closing; exit 1; }
 
     trap stop_all INT TERM HUP
-    # The busy ones first: they take longest. Waiting is most of what the quick ones do, so three of them fit beside.
-    printf '%s\n' "${busy[@]}" | xargs -r -P 2 -n 1 "$here/run.sh" --one &
+    # Each of the busy ones fills both cores. Waiting is most of what the quick ones do, so three of them fit beside.
+    printf '%s\n' "${busy[@]}" | xargs -r -P 1 -n 1 "$here/run.sh" --one &
     printf '%s\n' "${quick[@]}" | xargs -r -P 3 -n 1 "$here/run.sh" --one &
     wait
     closing

@@ -140,7 +140,7 @@ capture_stop() { # NAME
 
 agent_options() { echo --config "$CONFIG" --socket "$SOCKET" --state-dir "$STATE" --bpffs "$BPFFS"; }
 
-agent_ready() { [[ $(lbctl --timeout 2s status -o json | jq -r .ready) == true ]]; }
+agent_ready() { [[ $(lbctl --timeout "$((2 * ${PROXIP_SLOW:-1}))s" status -o json | jq -r .ready) == true ]]; }
 
 agent_spawn() { # [OPTION…]: without waiting for it
     # shellcheck disable=SC2046
