@@ -2,11 +2,17 @@
 #ifndef PROXIP_ACCOUNT_H
 #define PROXIP_ACCOUNT_H
 
-/* What is counted, and the time it is counted at. Counters are per CPU, but for a connection's own: those of its two directions
+/* What is counted, the time it is counted at, and what spreads. Counters are per CPU, but for a connection's own: those of its two directions
  * share a cache line, which moves between two CPUs when the directions do. */
 
 #include "config.h"
 #include "maps.h"
+
+static __always_inline __u64 mix(__u64 h, __u64 value)
+{
+	h = (h ^ value) * 0x9e3779b97f4a7c15ULL;
+	return h ^ (h >> 32);
+}
 
 static __always_inline __u32 now_ticks(void)
 {

@@ -2,55 +2,39 @@
 #ifndef PROXIP_ANSWER_H
 #define PROXIP_ANSWER_H
 
-/* What the load balancer says itself: ARP replies and echo replies for its addresses, TCP resets, ICMP errors. Each turns the
- * frame that asked into its answer; it goes back where it came from. */
+/* What the load balancer says when asked for its addresses: ARP, neighbour discovery, ping. Each turns the frame that asked into
+ * its answer; it goes back where it came from. */
 
-#include "checksum.h"
 #include "forward.h"
 #include "match.h"
-
-#define ANSWER_TTL 64
-#define ICMP_TOKENS_PER_TICK 128 /* about 1,000 ICMP errors a second and CPU (RFC 1812 section 4.3.2.8) */
+#include "refuse.h"
 
 static __always_inline bool is_ours_to_answer(const struct abi_local_info *info)
 {
 	return (info->flags & ABI_LOCAL_ANSWER) && !(info->flags & ABI_LOCAL_HOST);
 }
 
-static __always_inline void swap_macs(struct ethhdr *eth, const struct abi_iface *in)
-{
-	memcpy(eth->h_dest, eth->h_source, ETH_ALEN);
-	memcpy(eth->h_source, in->mac, ETH_ALEN);
-}
-
-/* Back through the interface that it came from. */
-static __always_inline int send_back(struct xdp_md *ctx, struct abi_iface *in, __u32 place)
-{
-	struct abi_mark mark = {.magic = mark_magic(), .slot = place, .kind = ABI_MARK_ANSWER};
-
-	if (way_out(in, in) == WAY_REDIRECT)
-		return bpf_redirect(in->ifindex, 0);
-	if (leave_mark(ctx, &mark))
-		return XDP_PASS;
-	count(ABI_NO_WAY_OUT);
-	return XDP_DROP;
-}
-
 /* Who has a VIP or a Proxy IP? We, unless the host itself has it, or a neighbour does; on its own segment alone. */
+static __always_inline bool is_ours_here(const struct packet *p, const struct abi_address *asked, __u32 family)
+{
+	struct abi_local_info *info = find_local(asked, family);
+
+	return info && is_ours_to_answer(info) && (!(info->flags & ABI_LOCAL_ONE_IFACE) || info->iface == p->from.iface);
+}
+
+/* ---- ARP (RFC 826) ---- */
+
 static __always_inline bool is_arp_for_us(const struct packet *p)
 {
 	struct arp_ipv4 *arp = (void *)(p->eth + 1);
 	struct abi_address target = {};
-	struct abi_local_info *info;
 
 	if ((void *)(arp + 1) > p->end || arp->hardware != bpf_htons(ARP_HARDWARE_ETHERNET) ||
 	    arp->protocol != bpf_htons(ETH_P_IP) || arp->hardware_bytes != ETH_ALEN || arp->protocol_bytes != 4 ||
 	    arp->operation != bpf_htons(ARP_REQUEST))
 		return false;
 	target.word[0] = arp->target;
-	info = find_local(&target, ABI_IPV4);
-	return info && is_ours_to_answer(info) &&
-	       (!(info->flags & ABI_LOCAL_ONE_IFACE) || info->iface == p->from.iface);
+	return is_ours_here(p, &target, ABI_IPV4);
 }
 
 static __always_inline bool make_arp_reply(struct packet *p)
@@ -70,154 +54,115 @@ static __always_inline bool make_arp_reply(struct packet *p)
 	return true;
 }
 
+/* ---- neighbour discovery (RFC 4861) ---- */
+
+#define SOLICITATION_BYTES (sizeof(struct icmphdr) + sizeof(struct in6_addr))
+#define ND_HOPS 255 /* sent by a neighbour, not forwarded (section 7.1.1) */
+
+static __noinline bool is_solicitation_for_us(struct xdp_md *ctx, const struct packet *p)
+{
+	struct nd_neighbour *nd = p->l4;
+	struct abi_address target;
+	int sum;
+
+	if (p->tuple.family != ABI_IPV6 || (void *)nd + SOLICITATION_BYTES > p->end || p->l4_bytes < SOLICITATION_BYTES ||
+	    nd->icmp.type != ICMP6_NEIGHBOUR_SOLICITATION || nd->icmp.code != 0)
+		return false;
+	if (hops_left(p) != ND_HOPS)
+		return false;
+	memcpy(&target, &nd->target, sizeof(target));
+	if (!is_ours_here(p, &target, ABI_IPV6))
+		return false;
+	sum = csum_frame(ctx, p->l4 - (void *)p->eth, p->l4_bytes);
+	return sum >= 0 && csum_fold(sum + answer_pseudo(&p->tuple, p->l4_bytes, IPPROTO_ICMPV6)) == 0xffff;
+}
+
+static __always_inline bool is_unspecified(const struct abi_address *a)
+{
+	return !(a->word[0] | a->word[1] | a->word[2] | a->word[3]);
+}
+
+/* To who asked; or to all, when it is a host that wants the address for itself and has none yet (RFC 4862 section 5.4.4). */
+static __noinline bool make_advertisement(struct xdp_md *ctx, struct packet *p)
+{
+	__u32 size = sizeof(struct ethhdr) + sizeof(struct ipv6hdr) + sizeof(struct nd_neighbour);
+	struct abi_tuple asked = p->tuple;
+	bool probe = is_unspecified(&asked.source);
+	struct nd_neighbour *nd = p->l4;
+	struct ethhdr was, *eth;
+	__u64 sum;
+
+	if ((void *)nd + SOLICITATION_BYTES > p->end || (void *)(p->eth + 1) > p->end)
+		return false;
+	memcpy(&asked.destination, &nd->target, sizeof(nd->target));
+	was = *p->eth;
+	if (probe) {
+		asked.source.word[0] = bpf_htonl(0xff020000); /* ff02::1, all nodes */
+		asked.source.word[3] = bpf_htonl(1);
+		*(__u16 *)was.h_source = bpf_htons(0x3333);
+		*(__u16 *)(was.h_source + 2) = 0;
+		*(__u16 *)(was.h_source + 4) = bpf_htons(1);
+	}
+	if (bpf_xdp_adjust_tail(ctx, (int)size - (int)bpf_xdp_get_buff_len(ctx)))
+		return false;
+	eth = (void *)(long)ctx->data;
+	if ((void *)(eth + 1) > (void *)(long)ctx->data_end)
+		return false;
+	*eth = was;
+	swap_macs(eth, p->in);
+	nd = put_ip(eth + 1, (void *)(long)ctx->data_end, &asked, sizeof(*nd), IPPROTO_ICMPV6);
+	if (!nd || (void *)(nd + 1) > (void *)(long)ctx->data_end)
+		return false;
+	((struct ipv6hdr *)(eth + 1))->hop_limit = ND_HOPS;
+	nd->icmp = (struct icmphdr){.type = ICMP6_NEIGHBOUR_ADVERTISEMENT,
+				    .word = bpf_htonl(probe ? ND_OVERRIDE : ND_OVERRIDE | ND_SOLICITED)};
+	memcpy(&nd->target, &asked.destination, sizeof(nd->target));
+	nd->option = ND_TARGET_LINK_LAYER;
+	nd->option_length = 1;
+	memcpy(nd->mac, p->in->mac, ETH_ALEN);
+	sum = answer_pseudo(&asked, sizeof(*nd), IPPROTO_ICMPV6);
+	for (int i = 0; i < (int)sizeof(*nd) / 4; i++)
+		sum += ((__u32 *)nd)[i];
+	nd->icmp.checksum = ~csum_fold(sum);
+	return true;
+}
+
+/* ---- ping ---- */
+
 static __always_inline bool is_echo_request(const struct packet *p)
 {
 	struct icmphdr *icmp = p->l4;
 
-	return (void *)(icmp + 1) <= p->end && p->l4_bytes >= sizeof(*icmp) && icmp->type == ICMP_ECHO && icmp->code == 0;
-}
-
-static __always_inline void finish_ipv4(struct iphdr *ip)
-{
-	__u64 sum = 0;
-
-	ip->check = 0;
-	for (int i = 0; i < 10; i++)
-		sum += ((__u16 *)ip)[i];
-	ip->check = ~csum_fold(sum);
+	return (void *)(icmp + 1) <= p->end && icmp->type == (p->tuple.family == ABI_IPV4 ? ICMP_ECHO : ICMP6_ECHO) &&
+	       icmp->code == 0;
 }
 
 static __always_inline bool make_echo_reply(struct packet *p)
 {
+	bool v4 = p->tuple.family == ABI_IPV4;
 	struct icmphdr *icmp = p->l4;
-	__u16 was_ttl = bpf_htons(p->ip->ttl << 8);
+	__u16 was, is;
 
 	if ((void *)(icmp + 1) > p->end)
 		return false;
-	icmp->type = ICMP_ECHOREPLY;
-	icmp->checksum = csum_apply(icmp->checksum, csum_change(bpf_htons(ICMP_ECHO << 8), bpf_htons(ICMP_ECHOREPLY << 8)));
-	p->ip->saddr = p->tuple.destination.word[0];
-	p->ip->daddr = p->tuple.source.word[0];
-	p->ip->ttl = ANSWER_TTL;
-	p->ip->check = csum_apply(p->ip->check, csum_change(was_ttl, bpf_htons(ANSWER_TTL << 8)));
-	swap_macs(p->eth, p->in);
-	return true;
-}
-
-static __always_inline void fill_ipv4(struct iphdr *ip, const struct abi_tuple *asked, __u16 bytes, __u8 protocol)
-{
-	*ip = (struct iphdr){
-		.version = 4,
-		.ihl = 5,
-		.tot_len = bpf_htons(bytes),
-		.frag_off = bpf_htons(IP_DONT_FRAGMENT),
-		.ttl = ANSWER_TTL,
-		.protocol = protocol,
-		.saddr = asked->destination.word[0],
-		.daddr = asked->source.word[0],
-	};
-	finish_ipv4(ip);
-}
-
-/* RFC 9293 section 3.10.7.1: what a closed port says. The frame becomes Ethernet, IPv4 and TCP without options. */
-static __always_inline bool make_tcp_reset(struct xdp_md *ctx, const struct packet *p)
-{
-	const __u32 size = sizeof(struct ethhdr) + sizeof(struct iphdr) + sizeof(struct tcphdr);
-	struct tcphdr *asked = p->l4;
-	struct abi_tuple back = {};
-	struct ethhdr *eth;
-	struct iphdr *ip;
-	struct tcphdr *tcp;
-	__u32 segment;
-	__be32 seq = 0, ack_seq = 0;
-	bool had_ack;
-	__u64 sum = 0;
-
-	if ((void *)(asked + 1) > p->end)
-		return false;
-	had_ack = asked->ack;
-	segment = p->l4_bytes - asked->doff * 4 + asked->syn + asked->fin;
-	if (had_ack)
-		seq = asked->ack_seq;
-	else
-		ack_seq = bpf_htonl(bpf_ntohl(asked->seq) + segment);
-
-	if (bpf_xdp_adjust_tail(ctx, (int)size - (int)(ctx->data_end - ctx->data)))
-		return false;
-	eth = (void *)(long)ctx->data;
-	ip = (void *)(eth + 1);
-	tcp = (void *)(ip + 1);
-	if ((void *)(tcp + 1) > (void *)(long)ctx->data_end)
-		return false;
-
-	swap_macs(eth, p->in);
-	fill_ipv4(ip, &p->tuple, size - sizeof(*eth), IPPROTO_TCP);
-	*tcp = (struct tcphdr){
-		.source = p->tuple.destination_port_be,
-		.dest = p->tuple.source_port_be,
-		.seq = seq,
-		.ack_seq = ack_seq,
-		.doff = sizeof(*tcp) / 4,
-		.rst = 1,
-		.ack = !had_ack,
-	};
-	back.source = p->tuple.destination;
-	back.destination = p->tuple.source;
-	back.protocol = IPPROTO_TCP;
-	for (int i = 0; i < 10; i++)
-		sum += ((__u16 *)tcp)[i];
-	tcp->check = ~csum_fold(sum + csum_pseudo(&back, sizeof(*tcp)));
-	return true;
-}
-
-static __always_inline bool icmp_within_rate(void)
-{
-	__u32 zero = 0;
-	__u32 now = now_ticks();
-	struct icmp_budget *budget = bpf_map_lookup_elem(&icmp_budget, &zero);
-
-	if (!budget)
-		return false;
-	if (budget->tick != now) {
-		budget->tick = now;
-		budget->tokens = ICMP_TOKENS_PER_TICK;
+	was = *(__u16 *)icmp;
+	icmp->type = v4 ? ICMP_ECHOREPLY : ICMP6_ECHOREPLY;
+	is = *(__u16 *)icmp;
+	icmp->checksum = csum_apply(icmp->checksum, csum_change(was, is));
+	if (v4) {
+		was = bpf_htons(p->ip->ttl << 8);
+		p->ip->saddr = p->tuple.destination.word[0];
+		p->ip->daddr = p->tuple.source.word[0];
+		p->ip->ttl = ANSWER_HOPS;
+		p->ip->check = csum_apply(p->ip->check, csum_change(was, bpf_htons(ANSWER_HOPS << 8)));
+	} else {
+		if ((void *)(p->ip6 + 1) > p->end)
+			return false;
+		memcpy(&p->ip6->saddr, &p->tuple.destination, sizeof(p->ip6->saddr));
+		memcpy(&p->ip6->daddr, &p->tuple.source, sizeof(p->ip6->daddr));
+		p->ip6->hop_limit = ANSWER_HOPS;
 	}
-	if (!budget->tokens)
-		return false;
-	budget->tokens--;
-	return true;
-}
-
-/* RFC 792: the error quotes the IP header and eight bytes of what it is about. Our headers go in front, what is behind the quote
- * is cut off. `mtu` for fragmentation needed (RFC 1191), else 0. */
-static __always_inline bool make_icmp_error(struct xdp_md *ctx, const struct packet *p, __u8 type, __u8 code, __u16 mtu)
-{
-	const __u32 quote = sizeof(struct iphdr) + 8;
-	const __u32 room = sizeof(struct iphdr) + sizeof(struct icmphdr);
-	struct ethhdr was = *p->eth;
-	struct ethhdr *eth;
-	struct iphdr *ip;
-	struct icmphdr *icmp;
-	__u64 sum = 0;
-
-	if (p->ip->ihl != 5 || p->l4_bytes < 8)
-		return false; /* with options: counted, not answered */
-	if (bpf_xdp_adjust_tail(ctx, (int)(sizeof(was) + quote) - (int)(ctx->data_end - ctx->data)) ||
-	    bpf_xdp_adjust_head(ctx, -(int)room))
-		return false;
-	eth = (void *)(long)ctx->data;
-	ip = (void *)(eth + 1);
-	icmp = (void *)(ip + 1);
-	if ((void *)(icmp + 1) + quote > (void *)(long)ctx->data_end)
-		return false;
-
-	*eth = was;
-	swap_macs(eth, p->in);
-	fill_ipv4(ip, &p->tuple, room + quote, IPPROTO_ICMP);
-	*icmp = (struct icmphdr){.type = type, .code = code, .mtu = bpf_htons(mtu)};
-	for (__u32 i = 0; i < (sizeof(*icmp) + quote) / 2; i++)
-		sum += ((__u16 *)icmp)[i];
-	icmp->checksum = ~csum_fold(sum);
+	swap_macs(p->eth, p->in);
 	return true;
 }
 

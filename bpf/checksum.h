@@ -12,6 +12,7 @@
 
 #include "abi/types.h"
 #include "config.h"
+#include "maps.h"
 
 static __always_inline __u16 csum_fold(__u64 sum)
 {
@@ -58,6 +59,33 @@ static __always_inline __u64 csum_pseudo(const struct abi_tuple *t, __u32 l4_byt
 
 #define CSUM_BLOCKS 18 /* 9,216 bytes */
 
+/* The same where part of the frame is out of reach: copied piece by piece. */
+__noinline int csum_pieces(struct xdp_md *ctx, __u32 offset, __u32 left)
+{
+	struct scratch *w = work_space();
+	__u32 sum = 0;
+
+	if (!w)
+		return -1;
+	for (int i = 0; i < CSUM_BLOCKS && left >= sizeof(w->piece); i++) {
+		if (bpf_xdp_load_bytes(ctx, offset, w->piece, sizeof(w->piece)))
+			return -1;
+		sum = (__u32)bpf_csum_diff(NULL, 0, (void *)w->piece, sizeof(w->piece), sum);
+		offset += sizeof(w->piece);
+		left -= sizeof(w->piece);
+	}
+	if (left >= sizeof(w->piece))
+		return -1;
+	if (left) {
+		for (int i = 0; i < (int)sizeof(w->piece) / 8; i++)
+			((__u64 *)w->piece)[i] = 0;
+		if (bpf_xdp_load_bytes(ctx, offset, w->piece, left))
+			return -1;
+		sum = (__u32)bpf_csum_diff(NULL, 0, (void *)w->piece, sizeof(w->piece), sum);
+	}
+	return csum_fold(sum);
+}
+
 /* Global: verified on its own. The folded sum of `left` bytes from `offset` of the frame on, or -1. */
 __noinline int csum_frame(struct xdp_md *ctx, __u32 offset, __u32 left)
 {
@@ -65,6 +93,8 @@ __noinline int csum_frame(struct xdp_md *ctx, __u32 offset, __u32 left)
 	__u64 tail = 0;
 	__u8 *last;
 
+	if ((void *)(long)ctx->data + offset + left > (void *)(long)ctx->data_end)
+		return csum_pieces(ctx, offset, left);
 	for (int i = 0; i < CSUM_BLOCKS && left >= 512; i++)
 		CSUM_STEP(512)
 	if (left >= 512)

@@ -142,6 +142,18 @@ static __always_inline bool conn_find(const struct abi_tuple *tuple, struct foun
 	return f->direction == ABI_ORIGINAL ? is_original_of(f, tuple) : is_reply_of(f, tuple);
 }
 
+/* By slot, for what was told earlier which connection it is of. */
+static __always_inline bool conn_at(struct found *f, __u32 slot_id, __u32 generation, __u32 direction)
+{
+	f->slot_id = slot_id;
+	f->direction = direction;
+	f->slot = bpf_map_lookup_elem(&slot, &f->slot_id);
+	if (!f->slot)
+		return false;
+	f->word = READ_ONCE(f->slot->word);
+	return f->state.generation == generation && abi_has_mapping(f->state.state) && conn_parties(f);
+}
+
 /* Is what was copied out of the slot still the connection that was found? */
 static __always_inline bool conn_unchanged(const struct found *f)
 {

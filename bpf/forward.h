@@ -30,10 +30,15 @@ static __always_inline __u32 mark_magic(void)
 	return c ? (__u32)c->hash_seed | 1 : 1;
 }
 
-static __always_inline int redirect(struct packet *p, const struct abi_hop *hop, const struct abi_iface *out)
+static __always_inline void write_macs(struct packet *p, const struct abi_hop *hop, const struct abi_iface *out)
 {
 	memcpy(p->eth->h_dest, hop->mac, ETH_ALEN);
 	memcpy(p->eth->h_source, out->mac, ETH_ALEN);
+}
+
+static __always_inline int redirect(struct packet *p, const struct abi_hop *hop, const struct abi_iface *out)
+{
+	write_macs(p, hop, out);
 	return bpf_redirect(out->ifindex, 0);
 }
 
@@ -63,6 +68,19 @@ static __always_inline int pass_marked(struct xdp_md *ctx, struct abi_iface *in,
 	if (unlikely(!leave_mark(ctx, &mark)) && !(in->flags & ABI_IFACE_NO_METADATA))
 		WRITE_ONCE(in->flags, in->flags | ABI_IFACE_NO_METADATA);
 	return XDP_PASS;
+}
+
+/* A frame that is as it shall leave, by whichever way. `place` is that of `out`. */
+static __always_inline int send_ready(struct xdp_md *ctx, enum way way, const struct abi_iface *out, __u32 place)
+{
+	struct abi_mark mark = {.magic = mark_magic(), .slot = place, .kind = ABI_MARK_READY};
+
+	if (way == WAY_REDIRECT)
+		return bpf_redirect(out->ifindex, 0);
+	if (leave_mark(ctx, &mark))
+		return XDP_PASS;
+	count(ABI_NO_WAY_OUT);
+	return XDP_DROP;
 }
 
 #endif

@@ -15,7 +15,7 @@ struct passage {
 /* 0, or a drop reason. */
 static __always_inline enum abi_reason judge(const struct packet *p, struct abi_hop hop, struct passage *to)
 {
-	if (unlikely(p->ip->ttl <= 1))
+	if (unlikely(hops_left(p) <= 1))
 		return ABI_TTL_EXPIRED;
 	to->hop = hop;
 	to->out = iface_at(hop.iface);

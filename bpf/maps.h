@@ -48,6 +48,17 @@ struct {
 ARRAY_MAP(slot, struct abi_slot, 1, BPF_F_MMAPABLE);
 ARRAY_MAP(ledger, struct abi_ledger, 1, BPF_F_MMAPABLE);
 
+/* ---- fragments ---- */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, ABI_MAX_TRAILS);
+	__type(key, struct abi_datagram);
+	__type(value, struct abi_trail);
+} trail SEC(".maps");
+
+ARRAY_MAP(ip_id, __u64, ABI_ID_COUNTERS, 0); /* the next one */
+
 /* ---- identities ---- */
 
 ARRAY_MAP(vip, struct abi_vip, ABI_MAX_SERVICES, BPF_F_MMAPABLE);
@@ -122,11 +133,9 @@ struct {
 
 /* ---- programs ---- */
 
-enum { PROGRAM_FAST, PROGRAM_SLOW, PROGRAM_COUNT };
-
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, PROGRAM_COUNT);
+	__uint(max_entries, ABI_PROGRAM_COUNT);
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, sizeof(__u32));
 } programs SEC(".maps");
@@ -154,8 +163,12 @@ struct scratch {
 	struct abi_tuple open_key;
 	struct abi_tuple claim_key;
 	struct abi_tuple remove_key;
+	struct abi_datagram datagram;
+	struct abi_tuple quoted; /* of an ICMP error, and the packet around it: as they leave */
+	struct abi_tuple around;
 	__u32 owner_slot; /* of a port that claim_port() wants to take over */
 	__u64 owner_word;
+	__u8 piece[512]; /* of a jumbo frame, for its checksum */
 };
 PER_CPU_MAP(scratch, struct scratch, 1);
 

@@ -8,16 +8,9 @@
 #include <linux/pkt_cls.h>
 #include <stddef.h>
 
-#include "forward.h"
+#include "segment.h"
 
 #define PACKET_HOST 0 /* <linux/if_packet.h> */
-#define L3_OFFSET sizeof(struct ethhdr)
-
-static __always_inline int drop_marked(enum abi_reason reason)
-{
-	count(reason);
-	return TC_ACT_SHOT;
-}
 
 static __always_inline bool read_mark(struct __sk_buff *skb, struct abi_mark *mark)
 {
@@ -30,18 +23,6 @@ static __always_inline bool read_mark(struct __sk_buff *skb, struct abi_mark *ma
 	return true;
 }
 
-static __always_inline bool find_marked(const struct abi_mark *mark, struct found *f)
-{
-	f->slot_id = mark->slot;
-	f->direction = mark->kind;
-	f->slot = bpf_map_lookup_elem(&slot, &f->slot_id);
-	if (!f->slot)
-		return false;
-	f->word = READ_ONCE(f->slot->word);
-	return f->state.generation == mark->generation && abi_has_mapping(f->state.state) &&
-	       conn_parties(f);
-}
-
 static __always_inline void tuple_before(const struct found *f, struct abi_tuple *key)
 {
 	if (f->direction == ABI_ORIGINAL)
@@ -50,17 +31,19 @@ static __always_inline void tuple_before(const struct found *f, struct abi_tuple
 		reply_key(f, key);
 }
 
-/* IPv4's header checksum covers its own change, so a CHECKSUM_COMPLETE of the skb stays right. */
-static __always_inline bool translate_skb_ipv4(struct __sk_buff *skb, const struct abi_tuple *to, __u32 *l4_offset)
+/* IPv4's header checksum covers its own change, and the L4 checksum that of IPv6's addresses, so a CHECKSUM_COMPLETE of the skb
+ * stays right. */
+static __always_inline bool translate_skb_ip(struct packet *p, const struct abi_tuple *to)
 {
-	struct iphdr *ip;
-
-	ip = (void *)(long)skb->data + L3_OFFSET;
-	if ((void *)(ip + 1) > (void *)(long)skb->data_end)
-		return false;
-	*l4_offset = L3_OFFSET + ip->ihl * 4;
-	translate_ipv4(ip, to);
-	return true;
+	if (to->family == ABI_IPV4 && (void *)(p->ip + 1) <= p->end) {
+		translate_ipv4(p->ip, to, ipv4_id(p->ip, to));
+		return true;
+	}
+	if (to->family == ABI_IPV6 && (void *)(p->ip6 + 1) <= p->end) {
+		translate_ipv6(p->ip6, to);
+		return true;
+	}
+	return false;
 }
 
 static __always_inline bool translate_skb_l4(struct __sk_buff *skb, const struct abi_tuple *was, const struct abi_tuple *to,
@@ -78,7 +61,7 @@ static __always_inline bool translate_skb_l4(struct __sk_buff *skb, const struct
 	       !bpf_skb_store_bytes(skb, l4, ports, sizeof(ports), 0);
 }
 
-static __always_inline bool write_macs(struct __sk_buff *skb, const struct abi_hop *hop, const struct abi_iface *out)
+static __always_inline bool write_skb_macs(struct __sk_buff *skb, const struct abi_hop *hop, const struct abi_iface *out)
 {
 	struct ethhdr *eth = (void *)(long)skb->data;
 
@@ -89,11 +72,40 @@ static __always_inline bool write_macs(struct __sk_buff *skb, const struct abi_h
 	return true;
 }
 
+/* Linear: the headers that XDP saw. */
+static __always_inline bool parse_skb(struct __sk_buff *skb, struct packet *p)
+{
+	p->end = (void *)(long)skb->data_end;
+	p->eth = (void *)(long)skb->data;
+	p->ip = (void *)(p->eth + 1);
+	if ((void *)(p->ip + 1) > p->end)
+		return false;
+	if (p->eth->h_proto == bpf_htons(ETH_P_IP))
+		return locate_ipv4(p);
+	return p->eth->h_proto == bpf_htons(ETH_P_IPV6) && locate_ipv6(p) == 0;
+}
+
+/* What each segment will be on the wire. */
+static __always_inline __u32 segment_bytes(const struct __sk_buff *skb, const struct packet *p)
+{
+	__u32 header = sizeof(struct udphdr);
+
+	if (!skb->gso_size)
+		return skb->len - L3_OFFSET;
+	if (p->tuple.protocol == IPPROTO_TCP) {
+		struct tcphdr *tcp = p->l4;
+
+		header = (void *)(tcp + 1) <= p->end ? tcp->doff * 4 : sizeof(*tcp);
+	}
+	return p->l4_offset + header + skb->gso_size;
+}
+
 static __always_inline int carry_out(struct __sk_buff *skb, struct found *f)
 {
-	struct abi_iface *out;
 	struct abi_hop hop = hop_of(f);
 	struct abi_tuple was, to;
+	struct abi_iface *out;
+	struct packet p = {};
 	__u32 l4;
 
 	rewrite_of(f, &to);
@@ -103,11 +115,22 @@ static __always_inline int carry_out(struct __sk_buff *skb, struct found *f)
 	out = iface_at(hop.iface);
 	if (!out || !hop.iface || !(out->flags & ABI_IFACE_USED))
 		return drop_marked(ABI_NO_NEXT_HOP);
-	if (!skb->gso_size && skb->len > out->mtu + L3_OFFSET)
-		return drop_marked(ABI_TOO_BIG);
-	if (!translate_skb_ipv4(skb, &to, &l4) || !translate_skb_l4(skb, &was, &to, l4) || !write_macs(skb, &hop, out))
+	if (!parse_skb(skb, &p))
+		return drop_marked(ABI_TRANSLATE);
+	if (segment_bytes(skb, &p) > out->mtu)
+		return skb_too_big(skb, &p, out->mtu);
+	l4 = L3_OFFSET + p.l4_offset;
+	if (!translate_skb_ip(&p, &to) || !translate_skb_l4(skb, &was, &to, l4) || !write_skb_macs(skb, &hop, out))
 		return drop_marked(ABI_TRANSLATE);
 	return bpf_redirect(out->ifindex, 0);
+}
+
+/* Translated in XDP, or an answer. */
+static __always_inline int send_on(const struct abi_mark *mark)
+{
+	struct abi_iface *out = iface_at(mark->slot);
+
+	return out && (out->flags & ABI_IFACE_USED) ? (int)bpf_redirect(out->ifindex, 0) : drop_marked(ABI_NO_NEXT_HOP);
 }
 
 /* Without metadata room XDP could say nothing: a packet of a live connection is one that it decided to forward. */
@@ -115,12 +138,8 @@ static __always_inline bool find_unmarked(struct __sk_buff *skb, struct found *f
 {
 	struct packet p = {};
 
-	p.end = (void *)(long)skb->data_end;
-	p.eth = (void *)(long)skb->data;
-	p.ip = (void *)(p.eth + 1);
-	if (skb->pkt_type != PACKET_HOST || (void *)(p.ip + 1) > p.end || p.eth->h_proto != bpf_htons(ETH_P_IP))
-		return false;
-	return parse_ipv4(&p) == FRAME_FLOW && conn_find(&p.tuple, f);
+	return skb->pkt_type == PACKET_HOST && parse_skb(skb, &p) && !p.fragment && parse_l4(&p) == FRAME_FLOW &&
+	       conn_find(&p.tuple, f);
 }
 
 static __always_inline bool lacks_metadata(__u32 ifindex)

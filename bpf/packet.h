@@ -16,23 +16,37 @@ struct packet {
 	struct abi_tuple tuple; /* as it came in; the key of `conn` */
 	struct abi_hop from;    /* whose frame it was, and where */
 	struct ethhdr *eth;
-	struct iphdr *ip;
+	union { /* by tuple.family */
+		struct iphdr *ip;
+		struct ipv6hdr *ip6;
+	};
 	void *l4;
 	void *end;
 	struct abi_iface *in;
+	__u32 fragment_id_be; /* with `fragment`; IPv4's in the lower half */
 	__u16 ip_bytes;
+	__u16 l4_offset; /* from the IP header on */
 	__u16 l4_bytes;
 	__u8 tcp_flags; /* enum abi_tcp_flags */
+	__u8 fragment;  /* enum fragment */
+	__u8 to_group;  /* to an Ethernet group, not to us alone */
+};
+
+enum fragment {
+	FRAGMENT_NONE,
+	FRAGMENT_FIRST, /* has the L4 header */
+	FRAGMENT_LATER,
 };
 
 enum frame_kind {
 	FRAME_OTHER,     /* none of ours, whatever it says */
 	FRAME_ARP,
-	FRAME_FLOW,      /* TCP or UDP, whole, tuple filled */
-	FRAME_ICMP,      /* addresses of the tuple filled */
-	FRAME_FRAGMENT,  /* likewise */
-	FRAME_PROTOCOL,  /* likewise */
-	FRAME_MALFORMED, /* likewise */
+	FRAME_FLOW,      /* TCP or UDP, whole or the first fragment, tuple filled */
+	FRAME_ICMP,      /* addresses of the tuple filled, and the L4 header whole */
+	FRAME_FRAGMENT,  /* a later one; addresses of the tuple filled, likewise below */
+	FRAME_PROTOCOL,
+	FRAME_EXTENSION, /* IPv6: headers that are not walked over */
+	FRAME_MALFORMED,
 };
 
 static __always_inline bool same_address(const struct abi_address *a, const struct abi_address *b)
@@ -80,14 +94,43 @@ static __always_inline enum frame_kind parse_udp(struct packet *p)
 	struct udphdr *udp = p->l4;
 
 	if ((void *)(udp + 1) > p->end || p->l4_bytes < sizeof(*udp) || bpf_ntohs(udp->len) < sizeof(*udp) ||
-	    bpf_ntohs(udp->len) > p->l4_bytes)
+	    (bpf_ntohs(udp->len) > p->l4_bytes && !p->fragment))
 		return FRAME_MALFORMED;
 	p->tuple.source_port_be = udp->source;
 	p->tuple.destination_port_be = udp->dest;
 	return FRAME_FLOW;
 }
 
-static __always_inline enum frame_kind parse_ipv4(struct packet *p)
+static __always_inline enum frame_kind parse_icmp(struct packet *p)
+{
+	struct icmphdr *icmp = p->l4;
+
+	return (void *)(icmp + 1) > p->end || p->l4_bytes < sizeof(*icmp) ? FRAME_MALFORMED : FRAME_ICMP;
+}
+
+static __always_inline enum frame_kind parse_l4(struct packet *p)
+{
+	if (unlikely(p->fragment == FRAGMENT_LATER))
+		return FRAME_FRAGMENT;
+	if (p->tuple.protocol == IPPROTO_TCP)
+		return parse_tcp(p);
+	if (p->tuple.protocol == IPPROTO_UDP)
+		return parse_udp(p);
+	if (p->tuple.protocol == (p->tuple.family == ABI_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
+		return p->fragment ? FRAME_PROTOCOL : parse_icmp(p);
+	return FRAME_PROTOCOL;
+}
+
+/* A jumbo frame lies in several pages, and only the first is in reach; headers do not go beyond it. */
+static __always_inline bool holds(struct xdp_md *ctx, const struct packet *p, __u32 ip_bytes)
+{
+	if (likely((void *)p->ip + ip_bytes <= p->end))
+		return true;
+	return ctx && bpf_xdp_get_buff_len(ctx) >= sizeof(struct ethhdr) + ip_bytes;
+}
+
+/* Where is what? Also of a packet that is quoted, or lies in an skb: its end need not be in reach. */
+static __always_inline bool locate_ipv4(struct packet *p)
 {
 	struct iphdr *ip = p->ip;
 	__u32 header = ip->ihl * 4;
@@ -97,24 +140,108 @@ static __always_inline enum frame_kind parse_ipv4(struct packet *p)
 	p->tuple.source.word[0] = ip->saddr;
 	p->tuple.destination.word[0] = ip->daddr;
 	p->ip_bytes = bpf_ntohs(ip->tot_len);
+	p->l4_offset = header;
 	p->l4 = (void *)ip + header;
-
-	if (ip->version != 4 || header < sizeof(*ip) || p->ip_bytes < header || (void *)ip + p->ip_bytes > p->end)
-		return FRAME_MALFORMED;
+	if (ip->version != 4 || header < sizeof(*ip) || p->ip_bytes < header)
+		return false;
 	p->l4_bytes = p->ip_bytes - header;
-	if (ip->frag_off & bpf_htons(IP_MORE_FRAGMENTS | IP_OFFSET_MASK))
-		return FRAME_FRAGMENT;
-	if (ip->protocol == IPPROTO_TCP)
-		return parse_tcp(p);
-	if (ip->protocol == IPPROTO_UDP)
-		return parse_udp(p);
-	return ip->protocol == IPPROTO_ICMP ? FRAME_ICMP : FRAME_PROTOCOL;
+	if (unlikely(ip->frag_off & bpf_htons(IP_MORE_FRAGMENTS | IP_OFFSET_MASK))) {
+		p->fragment = ip->frag_off & bpf_htons(IP_OFFSET_MASK) ? FRAGMENT_LATER : FRAGMENT_FIRST;
+		p->fragment_id_be = ip->id;
+	}
+	return true;
 }
 
-/* Only frames to the interface's own MAC, or the broadcasts that ARP needs: anything else is a neighbour's affair. */
+static __always_inline enum frame_kind parse_ipv4(struct xdp_md *ctx, struct packet *p)
+{
+	return locate_ipv4(p) && holds(ctx, p, p->ip_bytes) ? parse_l4(p) : FRAME_MALFORMED;
+}
+
+/* More than any sender needs (RFC 8504 section 5.3 leaves the bound to us). */
+#define EXTENSION_HEADERS 6
+#define EXTENSION_BYTES 0x1ff
+
+/* To the L4 header behind IPv6's extension headers. A frame of its own: hardly any packet has them. */
+static __noinline int walk_extensions(struct packet *p)
+{
+	__u32 offset = sizeof(struct ipv6hdr);
+	__u8 next = p->tuple.protocol;
+
+	for (int i = 0; i < EXTENSION_HEADERS; i++) {
+		struct ipv6_extension *header = (void *)p->ip6 + (offset & EXTENSION_BYTES);
+
+		if (next != NEXT_HOP_BY_HOP && next != NEXT_ROUTING && next != NEXT_DESTINATION && next != NEXT_FRAGMENT)
+			break;
+		if ((void *)(header + 1) > p->end)
+			return FRAME_MALFORMED;
+		if (next == NEXT_ROUTING && header->segments_left) /* the address that it has now is not where it goes */
+			return FRAME_EXTENSION;
+		if (next == NEXT_FRAGMENT) {
+			struct ipv6_fragment *fragment = (void *)header;
+
+			if (fragment->offset & bpf_htons(IPV6_OFFSET_MASK))
+				p->fragment = FRAGMENT_LATER;
+			else if (fragment->offset & bpf_htons(IPV6_MORE_FRAGMENTS))
+				p->fragment = FRAGMENT_FIRST;
+			p->fragment_id_be = fragment->id;
+			offset += sizeof(*fragment);
+		} else {
+			offset += (header->length + 1) * 8;
+		}
+		next = header->next_header;
+		if (offset > EXTENSION_BYTES)
+			return FRAME_EXTENSION;
+		if (p->fragment == FRAGMENT_LATER)
+			break;
+	}
+	p->tuple.protocol = next;
+	p->l4_offset = offset;
+	p->l4 = (void *)p->ip6 + (offset & EXTENSION_BYTES);
+	return 0;
+}
+
+/* 0, or why not. */
+static __always_inline enum frame_kind locate_ipv6(struct packet *p)
+{
+	struct ipv6hdr *ip = p->ip6;
+	enum frame_kind odd;
+
+	if ((void *)(ip + 1) > p->end)
+		return FRAME_MALFORMED;
+	p->tuple.family = ABI_IPV6;
+	p->tuple.protocol = ip->nexthdr;
+	memcpy(&p->tuple.source, &ip->saddr, sizeof(ip->saddr));
+	memcpy(&p->tuple.destination, &ip->daddr, sizeof(ip->daddr));
+	p->ip_bytes = sizeof(*ip) + bpf_ntohs(ip->payload_len);
+	p->l4_offset = sizeof(*ip);
+	p->l4 = ip + 1;
+	if (ip->version != 6)
+		return FRAME_MALFORMED;
+	if (unlikely(ip->nexthdr != IPPROTO_TCP && ip->nexthdr != IPPROTO_UDP && ip->nexthdr != IPPROTO_ICMPV6)) {
+		odd = walk_extensions(p);
+		if (odd)
+			return odd;
+	}
+	if (p->ip_bytes < p->l4_offset)
+		return FRAME_MALFORMED;
+	p->l4_bytes = p->ip_bytes - p->l4_offset;
+	return 0;
+}
+
+static __always_inline enum frame_kind parse_ipv6(struct xdp_md *ctx, struct packet *p)
+{
+	enum frame_kind odd = locate_ipv6(p);
+
+	if (odd)
+		return odd;
+	return holds(ctx, p, p->ip_bytes) ? parse_l4(p) : FRAME_MALFORMED;
+}
+
+/* Ours are frames to the interface's own MAC, or to the groups that ARP and ND need; anything else is a neighbour's affair. */
 static __always_inline enum frame_kind parse(struct xdp_md *ctx, struct packet *p)
 {
 	void *data = (void *)(long)ctx->data;
+	bool to_us;
 
 	p->end = (void *)(long)ctx->data_end;
 	p->eth = data;
@@ -126,12 +253,24 @@ static __always_inline enum frame_kind parse(struct xdp_md *ctx, struct packet *
 	if (!p->from.iface)
 		return FRAME_OTHER;
 	memcpy(p->from.mac, p->eth->h_source, ETH_ALEN);
+	to_us = same_mac(p->eth->h_dest, p->in->mac);
+	p->to_group = p->eth->h_dest[0] & 1;
 
+	if (p->eth->h_proto == bpf_htons(ETH_P_IP))
+		return to_us ? parse_ipv4(ctx, p) : FRAME_OTHER;
+	if (p->eth->h_proto == bpf_htons(ETH_P_IPV6)) {
+		enum frame_kind kind = to_us || p->to_group ? parse_ipv6(ctx, p) : FRAME_OTHER;
+
+		return to_us || kind == FRAME_ICMP ? kind : FRAME_OTHER;
+	}
 	if (p->eth->h_proto == bpf_htons(ETH_P_ARP))
-		return (p->eth->h_dest[0] & 1) || same_mac(p->eth->h_dest, p->in->mac) ? FRAME_ARP : FRAME_OTHER;
-	if (p->eth->h_proto != bpf_htons(ETH_P_IP) || !same_mac(p->eth->h_dest, p->in->mac))
-		return FRAME_OTHER;
-	return parse_ipv4(p);
+		return to_us || p->to_group ? FRAME_ARP : FRAME_OTHER;
+	return FRAME_OTHER;
+}
+
+static __always_inline __u8 hops_left(const struct packet *p)
+{
+	return p->tuple.family == ABI_IPV4 ? p->ip->ttl : p->ip6->hop_limit;
 }
 
 #endif

@@ -8,12 +8,6 @@
 #include "match.h"
 #include "ports.h"
 
-static __always_inline __u64 mix(__u64 h, __u64 value)
-{
-	h = (h ^ value) * 0x9e3779b97f4a7c15ULL;
-	return h ^ (h >> 32);
-}
-
 static __always_inline __u32 hash_client(const struct abi_tuple *t, bool with_port)
 {
 	__u32 zero = 0;

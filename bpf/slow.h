@@ -4,18 +4,18 @@
 
 /* Everything that is not a packet of a connection on its way: new connections, what is asked of us, what cannot go on. */
 
-#include "answer.h"
 #include "explain.h"
+#include "match.h"
 #include "open.h"
+#include "refuse.h"
 
 /* `reason` counts with a drop; `answer` is what the sender is told. */
 struct verdict {
 	enum abi_verdict what;
 	enum abi_reason reason;
 	enum abi_answer answer;
-	__u8 icmp_type;
-	__u8 icmp_code;
-	__u16 icmp_mtu;
+	enum icmp_error icmp;
+	__u32 mtu; /* with ERROR_TOO_BIG */
 };
 
 static __always_inline void drop(struct verdict *v, enum abi_reason reason)
@@ -24,13 +24,11 @@ static __always_inline void drop(struct verdict *v, enum abi_reason reason)
 	v->reason = reason;
 }
 
-static __always_inline void drop_with_icmp(struct verdict *v, enum abi_reason reason, __u8 type, __u8 code, __u16 mtu)
+static __always_inline void drop_with_icmp(struct verdict *v, enum abi_reason reason, enum icmp_error icmp)
 {
 	drop(v, reason);
 	v->answer = ABI_ANSWER_ICMP;
-	v->icmp_type = type;
-	v->icmp_code = code;
-	v->icmp_mtu = mtu;
+	v->icmp = icmp;
 }
 
 /* What on_failure = reset promises: a client that cannot be served is told at once. */
@@ -40,7 +38,7 @@ static __always_inline void refuse(struct verdict *v, const struct packet *p, co
 	if (!(s->flags & ABI_SERVICE_RESET))
 		return;
 	if (p->tuple.protocol == IPPROTO_UDP)
-		drop_with_icmp(v, reason, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0);
+		drop_with_icmp(v, reason, ERROR_PORT_UNREACHABLE);
 	else if (!(p->tcp_flags & ABI_TCP_RST))
 		v->answer = ABI_ANSWER_TCP_RST;
 }
@@ -48,12 +46,15 @@ static __always_inline void refuse(struct verdict *v, const struct packet *p, co
 /* What a router says to the sender of a packet that cannot leave. */
 static __always_inline void cannot_leave(struct verdict *v, enum abi_reason reason, const struct passage *to)
 {
-	if (reason == ABI_TTL_EXPIRED)
-		drop_with_icmp(v, reason, ICMP_TIME_EXCEEDED, ICMP_EXC_TTL, 0);
-	else if (reason == ABI_TOO_BIG && to->out)
-		drop_with_icmp(v, reason, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, to->out->mtu);
-	else
-		drop(v, reason);
+	switch (reason) {
+	case ABI_TTL_EXPIRED: drop_with_icmp(v, reason, ERROR_HOPS); break;
+	case ABI_NO_NEXT_HOP: drop_with_icmp(v, reason, ERROR_HOST_UNREACHABLE); break;
+	case ABI_TOO_BIG:
+		drop_with_icmp(v, reason, ERROR_TOO_BIG);
+		v->mtu = to->out ? to->out->mtu : IPV6_MIN_MTU;
+		break;
+	default: drop(v, reason);
+	}
 }
 
 /* To an address of ours, but of no connection and to no service. What is also the host's is the host's. */
@@ -65,20 +66,15 @@ static __always_inline void not_served(struct verdict *v, const struct abi_local
 		drop(v, reason);
 }
 
+static __always_inline enum abi_reason reason_of(enum frame_kind kind)
+{
+	return kind == FRAME_FRAGMENT ? ABI_FRAGMENT : kind == FRAME_EXTENSION ? ABI_EXTENSION : kind == FRAME_MALFORMED ? ABI_BAD_HEADER : ABI_PROTOCOL;
+}
+
 /* Not TCP or UDP as it should be: ours all the same if it is sent to an address of ours. */
 static __always_inline void walk_other(const struct packet *p, enum frame_kind kind, struct verdict *v)
 {
-	struct abi_local_info *info = find_local(&p->tuple.destination, p->tuple.family);
-
-	if (kind == FRAME_ICMP && info && is_ours_to_answer(info) && is_echo_request(p)) {
-		v->what = ABI_VERDICT_ANSWER;
-		v->answer = ABI_ANSWER_ECHO;
-		return;
-	}
-	not_served(v, info,
-		   kind == FRAME_FRAGMENT    ? ABI_FRAGMENT
-		   : kind == FRAME_MALFORMED ? ABI_BAD_HEADER
-					     : ABI_PROTOCOL);
+	not_served(v, find_local(&p->tuple.destination, p->tuple.family), reason_of(kind));
 }
 
 /* The first packet of a connection: true with the choice in the work space, or a verdict. Commits nothing. */
@@ -108,6 +104,10 @@ static __noinline int decide(const struct packet *p, struct verdict *v)
 	if (!s)
 		return 0;
 	note_service(c->service_id);
+	if (!is_unicast(&p->tuple.source, p->tuple.family)) {
+		drop(v, ABI_BAD_SOURCE);
+		return 0;
+	}
 	if (p->tuple.protocol == IPPROTO_TCP && (p->tcp_flags & (ABI_TCP_SYN | ABI_TCP_ACK | ABI_TCP_RST)) != ABI_TCP_SYN) {
 		refuse(v, p, s, ABI_NO_CONNECTION);
 		return 0;
@@ -202,36 +202,23 @@ static __always_inline void walk_flow(const struct packet *p, struct verdict *v)
 		commit(p, v);
 }
 
-/* The frame becomes its answer. A drop that cannot be answered is a drop all the same. */
-static __noinline int answer(struct xdp_md *ctx, struct packet *p, struct verdict *v)
+/* A drop of which the sender is told. One that cannot be told is a drop all the same. */
+static __always_inline int tell(struct xdp_md *ctx, struct packet *p, const struct verdict *v)
 {
-	enum abi_reason event = ABI_ANSWERED_ARP;
-	bool made = false;
+	struct abi_iface *in = p->in;
+	bool made;
 
-	switch (v->answer) {
-	case ABI_ANSWER_ARP: made = make_arp_reply(p); break;
-	case ABI_ANSWER_ECHO:
-		event = ABI_ANSWERED_ECHO;
-		made = make_echo_reply(p);
-		break;
-	case ABI_ANSWER_TCP_RST:
-		event = ABI_ANSWERED_RST;
-		made = make_tcp_reset(ctx, p);
-		break;
-	case ABI_ANSWER_ICMP:
-		if (!icmp_within_rate()) {
-			count(ABI_ICMP_SUPPRESSED);
-			return XDP_DROP;
-		}
-		event = ABI_ANSWERED_ICMP;
-		made = make_icmp_error(ctx, p, v->icmp_type, v->icmp_code, v->icmp_mtu);
-		break;
-	default: break;
+	if (!may_be_told(p))
+		return XDP_DROP;
+	if (v->answer == ABI_ANSWER_ICMP && !icmp_within_rate()) {
+		count(ABI_ICMP_SUPPRESSED);
+		return XDP_DROP;
 	}
+	made = v->answer == ABI_ANSWER_ICMP ? make_icmp_error(ctx, p, v->icmp, v->mtu) : make_tcp_reset(ctx, p);
 	if (!made)
 		return XDP_DROP;
-	count(event);
-	return send_back(ctx, p->in, p->from.iface);
+	count(v->answer == ABI_ANSWER_ICMP ? ABI_ANSWERED_ICMP : ABI_ANSWERED_RST);
+	return send_ready(ctx, way_out(in, in), in, p->from.iface);
 }
 
 #endif

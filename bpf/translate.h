@@ -6,6 +6,7 @@
 
 #include "checksum.h"
 #include "conn.h"
+#include "match.h"
 
 /* The tuple as it leaves. Copied out of the tables before the packet is touched. */
 static __always_inline void rewrite_of(const struct found *f, struct abi_tuple *to)
@@ -45,10 +46,10 @@ static __always_inline __u16 *l4_checksum(struct packet *p)
 
 /* A veth hands over what a local sender left for a NIC to finish: a checksum field that holds the pseudo-header's sum. Nothing
  * says so, and the redirect loses the mark that did; but a field that equals that sum is right after a full computation
- * whether it was unfinished or complete by chance. */
+ * whether it was unfinished or complete by chance. A sender that cuts a datagram into fragments has finished it before. */
 static __always_inline bool may_be_partial(const struct packet *p, __u16 field)
 {
-	return (p->in->flags & ABI_IFACE_PARTIAL) && field == csum_fold(csum_pseudo(&p->tuple, p->l4_bytes));
+	return (p->in->flags & ABI_IFACE_PARTIAL) && !p->fragment && field == csum_fold(csum_pseudo(&p->tuple, p->l4_bytes));
 }
 
 static __always_inline bool write_ports(struct packet *p, const struct abi_tuple *to)
@@ -91,22 +92,60 @@ static __always_inline bool translate_l4(struct xdp_md *ctx, struct packet *p, c
 	return true;
 }
 
-static __always_inline void translate_ipv4(struct iphdr *ip, const struct abi_tuple *to)
+/* Of a datagram that is in fragments, or may be further on: two clients behind one Proxy IP may have chosen the same, and so
+ * may two backends behind one VIP (RFC 6864 section 5.3, RFC 7857 section 9). Not to be guessed from another pair's. */
+static __always_inline __u32 fresh_id(const struct abi_tuple *to)
 {
-	__u64 was = (__u64)ip->saddr + ip->daddr + bpf_htons(ip->ttl << 8);
+	__u64 pair = mix(mix((__u64)to->source.word[0] << 32 | to->source.word[3], to->source.word[1]),
+			 (__u64)to->destination.word[0] << 32 | to->destination.word[3]);
+	__u32 place, zero = 0;
+	struct abi_control *c = bpf_map_lookup_elem(&control, &zero);
+	__u64 *next;
+
+	pair = mix(pair, c ? c->hash_seed : 0);
+	place = pair % ABI_ID_COUNTERS;
+	next = bpf_map_lookup_elem(&ip_id, &place);
+	return (pair >> 32) + (next ? __sync_fetch_and_add(next, 1) : 0);
+}
+
+static __always_inline __u16 ipv4_id(const struct iphdr *ip, const struct abi_tuple *to)
+{
+	return likely(ip->frag_off & bpf_htons(IP_DONT_FRAGMENT)) ? ip->id : fresh_id(to);
+}
+
+static __always_inline void translate_ipv4(struct iphdr *ip, const struct abi_tuple *to, __u16 id)
+{
+	__u64 was = (__u64)ip->saddr + ip->daddr + bpf_htons(ip->ttl << 8) + ip->id;
 
 	ip->saddr = to->source.word[0];
 	ip->daddr = to->destination.word[0];
 	ip->ttl--;
-	ip->check = csum_apply(ip->check, csum_change(was, (__u64)ip->saddr + ip->daddr + bpf_htons(ip->ttl << 8)));
+	ip->id = id;
+	ip->check = csum_apply(ip->check, csum_change(was, (__u64)ip->saddr + ip->daddr + bpf_htons(ip->ttl << 8) + ip->id));
+}
+
+static __always_inline void translate_ipv6(struct ipv6hdr *ip, const struct abi_tuple *to)
+{
+	memcpy(&ip->saddr, &to->source, sizeof(ip->saddr));
+	memcpy(&ip->daddr, &to->destination, sizeof(ip->daddr));
+	ip->hop_limit--;
+}
+
+static __always_inline bool translate_ip(struct packet *p, const struct abi_tuple *to)
+{
+	if (likely(to->family == ABI_IPV4)) {
+		translate_ipv4(p->ip, to, ipv4_id(p->ip, to));
+		return true;
+	}
+	if ((void *)(p->ip6 + 1) > p->end)
+		return false;
+	translate_ipv6(p->ip6, to);
+	return true;
 }
 
 static __always_inline bool translate(struct xdp_md *ctx, struct packet *p, const struct abi_tuple *to)
 {
-	if (!translate_l4(ctx, p, to))
-		return false;
-	translate_ipv4(p->ip, to);
-	return true;
+	return translate_l4(ctx, p, to) && translate_ip(p, to);
 }
 
 #endif

@@ -9,8 +9,11 @@
 #include <linux/if_ether.h>
 #include <linux/in.h>
 #include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <linux/tcp.h>
 #include <linux/udp.h>
+
+enum { IPV4_MIN_MTU = 576 }; /* what every host takes (RFC 1122 section 3.3.3); IPv6: IPV6_MIN_MTU */
 
 #define IP_MORE_FRAGMENTS 0x2000
 #define IP_OFFSET_MASK 0x1fff
@@ -30,21 +33,75 @@ struct arp_ipv4 { /* RFC 826, for Ethernet and IPv4 */
 	__be32 target;
 } __attribute__((packed));
 
-enum icmp_type {
+/* RFC 8200 section 4; what is walked over, and where the walk ends. */
+enum ipv6_next_header {
+	NEXT_HOP_BY_HOP = 0,
+	NEXT_ROUTING = 43,
+	NEXT_FRAGMENT = 44,
+	NEXT_DESTINATION = 60,
+};
+
+struct ipv6_extension {
+	__u8 next_header;
+	__u8 length;        /* in units of 8 bytes, the first not counted */
+	__u8 type;          /* routing: its type */
+	__u8 segments_left; /* routing */
+	__u8 rest[4];
+};
+
+struct ipv6_fragment {
+	__u8 next_header;
+	__u8 reserved;
+	__be16 offset; /* in units of 8 bytes, shifted by 3; lowest bit: more fragments */
+	__be32 id;
+};
+#define IPV6_MORE_FRAGMENTS 0x0001
+#define IPV6_OFFSET_MASK 0xfff8
+
+enum icmp_type { /* RFC 792 */
 	ICMP_ECHOREPLY = 0,
 	ICMP_DEST_UNREACH = 3,
 	ICMP_ECHO = 8,
 	ICMP_TIME_EXCEEDED = 11,
+	ICMP_PARAMETER_PROBLEM = 12,
 };
-enum icmp_unreachable { ICMP_PORT_UNREACH = 3, ICMP_FRAG_NEEDED = 4 };
+enum icmp_unreachable { ICMP_HOST_UNREACH = 1, ICMP_PORT_UNREACH = 3, ICMP_FRAG_NEEDED = 4 };
 enum icmp_exceeded { ICMP_EXC_TTL = 0 };
 
-struct icmphdr { /* RFC 792 */
+enum icmp6_type { /* RFC 4443, RFC 4861 */
+	ICMP6_DEST_UNREACH = 1,
+	ICMP6_TOO_BIG = 2,
+	ICMP6_TIME_EXCEEDED = 3,
+	ICMP6_PARAMETER_PROBLEM = 4,
+	ICMP6_LAST_ERROR = 127,
+	ICMP6_ECHO = 128,
+	ICMP6_ECHOREPLY = 129,
+	ICMP6_NEIGHBOUR_SOLICITATION = 135,
+	ICMP6_NEIGHBOUR_ADVERTISEMENT = 136,
+};
+enum icmp6_unreachable { ICMP6_ADDRESS_UNREACH = 3, ICMP6_PORT_UNREACH = 4 };
+
+struct icmphdr { /* RFC 792, RFC 4443 */
 	__u8 type;
 	__u8 code;
 	__u16 checksum;
-	__be16 unused; /* echo: identifier */
-	__be16 mtu;    /* fragmentation needed (RFC 1191); echo: sequence number */
+	union {
+		__be32 word; /* too big (IPv6): MTU */
+		struct {
+			__be16 unused; /* echo: identifier */
+			__be16 mtu;    /* fragmentation needed (RFC 1191); echo: sequence number */
+		};
+	};
 };
+
+struct nd_neighbour { /* RFC 4861 sections 4.3 and 4.4, with the one option that we write */
+	struct icmphdr icmp;
+	struct in6_addr target;
+	__u8 option;
+	__u8 option_length; /* in units of 8 bytes */
+	__u8 mac[ETH_ALEN];
+};
+enum { ND_TARGET_LINK_LAYER = 2 };
+enum { ND_SOLICITED = 1 << 30, ND_OVERRIDE = 1 << 29 }; /* of icmp.word, in host order */
 
 #endif

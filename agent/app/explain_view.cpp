@@ -29,6 +29,7 @@ std::optional<std::string> answer_name(std::uint32_t answer) {
     case abi::ABI_ANSWER_ECHO: return "echo";
     case abi::ABI_ANSWER_TCP_RST: return "tcp-rst";
     case abi::ABI_ANSWER_ICMP: return "icmp";
+    case abi::ABI_ANSWER_ND: return "nd";
     default: return std::nullopt;
     }
 }

@@ -99,7 +99,10 @@ Result<Skeleton> load_object(const std::filesystem::path& maps, std::uint32_t ma
     if (const int error = proxip_bpf__load(skeleton.get()); error != 0) {
         return fail_errno("the kernel did not take the BPF object (its log has the reason)", -error);
     }
-    for (const auto& [key, program] : {std::pair(0U, skeleton->progs.proxip_xdp), {1U, skeleton->progs.proxip_slow}}) {
+#define PROXIP_PROGRAM(name, program)                                                                                  \
+    std::pair<std::uint32_t, bpf_program*>(abi::ABI_PROGRAM_##name, skeleton->progs.program),
+    for (const auto& [key, program] : {ABI_PROGRAMS(PROXIP_PROGRAM)}) {
+#undef PROXIP_PROGRAM
         const int fd = bpf_program__fd(program);
         if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.programs), &key, &fd, BPF_ANY) != 0) {
             return fail_errno("cannot link the BPF programs", errno);

@@ -17,7 +17,7 @@ namespace proxip::abi {
 #define ABI_REASONS(DROP, EVENT)                                                                                             \
 	EVENT(0, PASSED, "passed", "frames that are none of ours and went on to the host untouched")                         \
 	DROP(1, BAD_HEADER, "bad_header", "to an address of ours, but truncated or with lengths that cannot be")             \
-	DROP(2, FRAGMENT, "fragment", "a fragment: not translated in this version")                                          \
+	DROP(2, FRAGMENT, "fragment_before_first", "a later fragment, and its first one has not come or was not forwarded")  \
 	DROP(3, PROTOCOL, "protocol_unsupported", "to an address of ours, but neither TCP, UDP nor an answered ICMP")        \
 	DROP(4, TTL_EXPIRED, "ttl_expired", "its time to live ended here; answered with ICMP time exceeded")                 \
 	DROP(5, TOO_BIG, "packet_too_big", "larger than the MTU of its way out; answered with ICMP fragmentation needed")    \
@@ -40,7 +40,14 @@ namespace proxip::abi {
 	EVENT(22, ICMP_SUPPRESSED, "icmp_suppressed", "ICMP errors not sent because of the rate limit")                      \
 	EVENT(23, EXPIRED, "connections_expired", "connections removed because they were idle")                              \
 	EVENT(24, PORT_RECLAIMED, "ports_reclaimed", "closed connections that gave their port to a new one")                 \
-	EVENT(25, SLOT_RECLAIMED, "slots_reclaimed", "closed or half-open connections that gave way in a full table")
+	EVENT(25, SLOT_RECLAIMED, "slots_reclaimed", "closed or half-open connections that gave way in a full table")        \
+	DROP(26, EXTENSION, "ipv6_extension_header", "to an address of ours, behind IPv6 headers that are not walked over")  \
+	DROP(27, ICMP_INVALID, "icmp_invalid", "an ICMP error whose checksum or quoted packet is wrong")                     \
+	DROP(28, ICMP_UNMATCHED, "icmp_unmatched", "an ICMP error to an address of ours, about no connection")               \
+	DROP(29, BAD_SOURCE, "source_not_unicast", "from an address that no host can have")                                  \
+	EVENT(30, ANSWERED_ND, "answered_nd", "neighbour solicitations answered for VIPs and Proxy IPs")                     \
+	EVENT(31, ICMP_TRANSLATED, "icmp_translated", "ICMP errors translated and forwarded")                                \
+	EVENT(32, FRAGMENTS, "fragments_translated", "fragments translated and forwarded")
 
 #define ABI_REASON_ENUM(id, symbol, name, help) ABI_##symbol = id,
 enum abi_reason { ABI_REASONS(ABI_REASON_ENUM, ABI_REASON_ENUM) ABI_REASON_COUNT };

@@ -339,17 +339,49 @@ enum abi_local_flags {
  * connection, so that GRO can still merge. */
 struct abi_mark {
 	__u32 magic; /* made of the installation's seed, never 0 */
-	__u32 slot;  /* or the place of `iface` to send an answer back to */
+	__u32 slot;  /* or the place of `iface` that a frame which is ready leaves by */
 	__u32 generation;
 	__u32 kind; /* enum abi_mark_kind */
 };
 
-enum abi_mark_kind { ABI_MARK_ORIGINAL = 0, ABI_MARK_REPLY = 1, ABI_MARK_ANSWER = 2 };
+enum abi_mark_kind { ABI_MARK_ORIGINAL = 0, ABI_MARK_REPLY = 1, ABI_MARK_READY = 2 };
+
+/* ---- fragments --------------------------------------------------------------------------------------------------- */
+
+/* `trail`: a datagram in fragments, as it comes in (RFC 791 section 3.2, RFC 8200 section 4.5). Later ones follow the first. */
+struct abi_datagram {
+	struct abi_address source;
+	struct abi_address destination;
+	__u32 id_be;   /* IPv4: in the lower half */
+	__u8 protocol; /* IPv6: 0 */
+	__u8 family;
+	__u16 zero;
+};
+
+struct abi_trail {
+	__u32 slot;
+	__u32 generation;
+	__u32 direction; /* enum abi_direction */
+	__u32 id_be;     /* as it goes out: two clients behind one Proxy IP may use the same one */
+	__u32 seen;      /* ticks */
+};
+
+/* ---- programs ---------------------------------------------------------------------------------------------------- */
+
+/* `programs`: who calls whom by a tail call. Name, program. */
+#define ABI_PROGRAMS(PROGRAM)            \
+	PROGRAM(FAST, proxip_xdp)        \
+	PROGRAM(SLOW, proxip_slow)       \
+	PROGRAM(CONTROL, proxip_control) \
+	PROGRAM(FRAGMENT, proxip_fragment)
+
+#define ABI_PROGRAM_ENUM(name, program) ABI_PROGRAM_##name,
+enum abi_program { ABI_PROGRAMS(ABI_PROGRAM_ENUM) ABI_PROGRAM_COUNT };
 
 /* ---- decisions, as explain reads them ---------------------------------------------------------------------------- */
 
 enum abi_verdict { ABI_VERDICT_PASS = 0, ABI_VERDICT_FORWARD, ABI_VERDICT_ANSWER, ABI_VERDICT_DROP };
-enum abi_answer { ABI_ANSWER_NONE = 0, ABI_ANSWER_ARP, ABI_ANSWER_ECHO, ABI_ANSWER_TCP_RST, ABI_ANSWER_ICMP };
+enum abi_answer { ABI_ANSWER_NONE = 0, ABI_ANSWER_ARP, ABI_ANSWER_ECHO, ABI_ANSWER_TCP_RST, ABI_ANSWER_ICMP, ABI_ANSWER_ND };
 
 struct abi_decision {
 	__u32 verdict; /* enum abi_verdict */
@@ -384,6 +416,8 @@ ABI_ASSERT(sizeof(struct abi_ledger) == 64);
 ABI_ASSERT(sizeof(struct abi_match) == 24);
 ABI_ASSERT(sizeof(struct abi_service) == 64);
 ABI_ASSERT(sizeof(struct abi_iface) == 64);
+ABI_ASSERT(sizeof(struct abi_datagram) == 40);
+ABI_ASSERT(sizeof(struct abi_trail) == 20);
 
 #ifdef __cplusplus
 } // namespace proxip::abi

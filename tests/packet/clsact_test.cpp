@@ -71,7 +71,7 @@ TEST_CASE("an answer that cannot be redirected is marked to go back", "[clsact]"
     CHECK(out.frame == Frame(to_client() / Ipv4{.source = vip, .destination = client} / Icmp{.type = 0, .first = 1}));
     REQUIRE(out.mark.has_value());
     CHECK(out.mark->magic == rig.magic());
-    CHECK(out.mark->kind == abi::ABI_MARK_ANSWER);
+    CHECK(out.mark->kind == abi::ABI_MARK_READY);
 }
 
 TEST_CASE("a packet larger than the MTU is left to the clsact program where XDP is generic", "[clsact]") {

@@ -68,7 +68,7 @@ TEST_CASE("a marked answer goes back as it is", "[marked]") {
     const MarkedRig rig;
     const Frame answer = to_client() / Ipv4{.source = vip, .destination = client} / Icmp{.type = 0};
     rig.client_side.send(
-        marked({.magic = rig.magic(), .slot = 0, .generation = 0, .kind = abi::ABI_MARK_ANSWER}, answer));
+        marked({.magic = rig.magic(), .slot = 0, .generation = 0, .kind = abi::ABI_MARK_READY}, answer));
     const auto sent = rig.client_side.receive();
     REQUIRE(sent.has_value());
     CHECK(*sent == answer);

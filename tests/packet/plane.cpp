@@ -65,7 +65,9 @@ void remove_counts(const dataplane::Dataplane& plane) {
 }
 
 void link_programs(const dataplane::Dataplane& plane) {
-    for (const auto& [key, name] : {std::pair(0U, "proxip_xdp"), {1U, "proxip_slow"}}) {
+#define PROXIP_PROGRAM(name, program) std::pair<std::uint32_t, const char*>(abi::ABI_PROGRAM_##name, #program),
+    for (const auto& [key, name] : {ABI_PROGRAMS(PROXIP_PROGRAM)}) {
+#undef PROXIP_PROGRAM
         const int program = dataplane::program_fd(plane, name);
         cleared(bpf_map_update_elem(dataplane::map_fd(plane, "programs"), &key, &program, BPF_ANY) == 0,
                 "the programs");
