@@ -61,11 +61,11 @@ static __always_inline bool make_arp_reply(struct packet *p)
 
 static __noinline bool is_solicitation_for_us(struct xdp_md *ctx, const struct packet *p)
 {
-	struct nd_neighbour *nd = p->l4;
+	struct nd_neighbour *nd = l4_header(p, SOLICITATION_BYTES);
 	struct abi_address target;
 	int sum;
 
-	if (p->tuple.family != ABI_IPV6 || (void *)nd + SOLICITATION_BYTES > p->end || p->l4_bytes < SOLICITATION_BYTES ||
+	if (p->tuple.family != ABI_IPV6 || !nd || p->l4_bytes < SOLICITATION_BYTES ||
 	    nd->icmp.type != ICMP6_NEIGHBOUR_SOLICITATION || nd->icmp.code != 0)
 		return false;
 	if (hops_left(p) != ND_HOPS)
@@ -73,7 +73,7 @@ static __noinline bool is_solicitation_for_us(struct xdp_md *ctx, const struct p
 	memcpy(&target, &nd->target, sizeof(target));
 	if (!is_ours_here(p, &target, ABI_IPV6))
 		return false;
-	sum = csum_frame(ctx, p->l4 - (void *)p->eth, p->l4_bytes);
+	sum = csum_frame(ctx, l4_in_frame(p), p->l4_bytes);
 	return sum >= 0 && csum_fold(sum + answer_pseudo(&p->tuple, p->l4_bytes, IPPROTO_ICMPV6)) == 0xffff;
 }
 
@@ -88,11 +88,11 @@ static __noinline bool make_advertisement(struct xdp_md *ctx, struct packet *p)
 	__u32 size = sizeof(struct ethhdr) + sizeof(struct ipv6hdr) + sizeof(struct nd_neighbour);
 	struct abi_tuple asked = p->tuple;
 	bool probe = is_unspecified(&asked.source);
-	struct nd_neighbour *nd = p->l4;
+	struct nd_neighbour *nd = l4_header(p, SOLICITATION_BYTES);
 	struct ethhdr was, *eth;
 	__u64 sum;
 
-	if ((void *)nd + SOLICITATION_BYTES > p->end || (void *)(p->eth + 1) > p->end)
+	if (!nd || (void *)(p->eth + 1) > p->end)
 		return false;
 	memcpy(&asked.destination, &nd->target, sizeof(nd->target));
 	was = *p->eth;
@@ -131,19 +131,19 @@ static __noinline bool make_advertisement(struct xdp_md *ctx, struct packet *p)
 
 static __always_inline bool is_echo_request(const struct packet *p)
 {
-	struct icmphdr *icmp = p->l4;
+	struct icmphdr *icmp = l4_header(p, sizeof(*icmp));
 
-	return (void *)(icmp + 1) <= p->end && icmp->type == (p->tuple.family == ABI_IPV4 ? ICMP_ECHO : ICMP6_ECHO) &&
+	return icmp && icmp->type == (p->tuple.family == ABI_IPV4 ? ICMP_ECHO : ICMP6_ECHO) &&
 	       icmp->code == 0;
 }
 
 static __always_inline bool make_echo_reply(struct packet *p)
 {
 	bool v4 = p->tuple.family == ABI_IPV4;
-	struct icmphdr *icmp = p->l4;
+	struct icmphdr *icmp = l4_header(p, sizeof(*icmp));
 	__u16 was, is;
 
-	if ((void *)(icmp + 1) > p->end)
+	if (!icmp)
 		return false;
 	was = *(__u16 *)icmp;
 	icmp->type = v4 ? ICMP_ECHOREPLY : ICMP6_ECHOREPLY;

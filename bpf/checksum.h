@@ -79,7 +79,9 @@ __noinline int csum_pieces(struct xdp_md *ctx, __u32 offset, __u32 left)
 	if (left) {
 		for (int i = 0; i < (int)sizeof(w->piece) / 8; i++)
 			((__u64 *)w->piece)[i] = 0;
-		if (bpf_xdp_load_bytes(ctx, offset, w->piece, left))
+		left--; /* 6.1 does not see that it is not 0 */
+		asm volatile("" : "+r"(left));
+		if (bpf_xdp_load_bytes(ctx, offset, w->piece, (left & (sizeof(w->piece) - 1)) + 1))
 			return -1;
 		sum = (__u32)bpf_csum_diff(NULL, 0, (void *)w->piece, sizeof(w->piece), sum);
 	}

@@ -244,18 +244,21 @@ __noinline int conn_remove(__u32 slot_id, __u64 was_word)
 }
 
 /* A FIN or SYN-ACK is sent once: when another CPU's packet was faster, it is applied to what that one left. */
-static __always_inline void conn_step(struct found *f, bool from_client, __u8 tcp_flags)
+__noinline int conn_step(__u32 slot_id, __u64 was_word, __u32 from_client, __u32 tcp_flags)
 {
-	for (int try = 0; try < 4; try++) {
-		union conn_word next = {.state = abi_tcp_next(f->state, from_client, tcp_flags)};
+	struct abi_slot *s = bpf_map_lookup_elem(&slot, &slot_id);
+	union conn_word was = {.word = was_word}, next;
 
-		if (next.word == f->word || conn_move(f->slot_id, f->word, next.word))
-			return;
-		next.word = READ_ONCE(f->slot->word);
-		if (next.state.generation != f->state.generation || !abi_has_mapping(next.state.state))
-			return;
-		f->word = next.word;
+	for (int try = 0; s && try < 4; try++) {
+		next.state = abi_tcp_next(was.state, from_client, tcp_flags);
+		if (next.word == was.word || conn_move(slot_id, was.word, next.word))
+			break;
+		next.word = READ_ONCE(s->word);
+		if (next.state.generation != was.state.generation || !abi_has_mapping(next.state.state))
+			break;
+		was.word = next.word;
 	}
+	return 0;
 }
 
 /* Moves the state by this packet and enters it in the accounts. An RST does not refresh (RFC 7857 section 2.2). */
@@ -268,7 +271,7 @@ static __always_inline void conn_follow(struct found *f, const struct packet *p)
 
 	if (p->tuple.protocol == IPPROTO_TCP &&
 	    !(f->state.state == ABI_ESTABLISHED && !(p->tcp_flags & (ABI_TCP_SYN | ABI_TCP_FIN | ABI_TCP_RST)))) {
-		conn_step(f, from_client, p->tcp_flags);
+		conn_step(f->slot_id, f->word, from_client, p->tcp_flags);
 	}
 	if (!(p->tcp_flags & ABI_TCP_RST))
 		s->last_seen = now_ticks();

@@ -11,9 +11,9 @@
 
 static __always_inline bool is_icmp_error(const struct packet *p)
 {
-	struct icmphdr *icmp = p->l4;
+	struct icmphdr *icmp = l4_header(p, sizeof(*icmp));
 
-	if ((void *)(icmp + 1) > p->end)
+	if (!icmp)
 		return false;
 	if (p->tuple.family == ABI_IPV6)
 		return icmp->type <= ICMP6_LAST_ERROR;
@@ -32,22 +32,27 @@ static __always_inline bool turn_round(struct abi_tuple *t)
 	return true;
 }
 
+#define QUOTED_L4_BYTES 8 /* at least (RFC 792) */
+
 /* `q`: the quoted packet, where it lies; its tuple turned round. Its length is what it was when it was whole. False: quoted is
  * nothing that we can have sent. */
 static __noinline bool find_quoted(struct packet *p, struct packet *q)
 {
+	struct icmphdr *icmp = l4_header(p, sizeof(*icmp));
 	__be16 *ports;
 
+	if (!icmp)
+		return false;
 	q->end = p->end;
-	q->ip = p->l4 + sizeof(struct icmphdr);
+	q->ip = (void *)(icmp + 1);
 	if (p->tuple.family == ABI_IPV4) {
 		if ((void *)(q->ip + 1) > q->end || !locate_ipv4(q))
 			return false;
 	} else if (locate_ipv6(q)) {
 		return false;
 	}
-	ports = q->l4;
-	if (q->fragment == FRAGMENT_LATER || (void *)(ports + 4) > q->end ||
+	ports = l4_header(q, QUOTED_L4_BYTES);
+	if (!ports || q->fragment == FRAGMENT_LATER ||
 	    (q->tuple.protocol != IPPROTO_TCP && q->tuple.protocol != IPPROTO_UDP))
 		return false;
 	q->tuple.source_port_be = ports[0];
@@ -58,7 +63,7 @@ static __noinline bool find_quoted(struct packet *p, struct packet *q)
 /* RFC 5508 REQ-3: the ICMP checksum and the quoted IP header's are right; the quoted L4 checksum cannot be told. */
 static __noinline bool is_sound(struct xdp_md *ctx, const struct packet *p, const struct packet *q)
 {
-	int sum = csum_frame(ctx, (void *)p->l4 - (void *)p->eth, p->l4_bytes);
+	int sum = csum_frame(ctx, l4_in_frame(p), p->l4_bytes);
 
 	if (sum < 0)
 		return false;
@@ -66,7 +71,7 @@ static __noinline bool is_sound(struct xdp_md *ctx, const struct packet *p, cons
 		return csum_fold(sum + answer_pseudo(&p->tuple, p->l4_bytes, IPPROTO_ICMPV6)) == 0xffff;
 	if ((__u16)sum != 0xffff)
 		return false;
-	sum = csum_frame(ctx, (void *)q->ip - (void *)p->eth, q->l4_offset);
+	sum = csum_frame(ctx, l4_in_frame(p) + sizeof(struct icmphdr), q->l4_offset);
 	return sum == 0xffff;
 }
 
@@ -74,16 +79,16 @@ static __noinline bool is_sound(struct xdp_md *ctx, const struct packet *p, cons
 static __always_inline __u64 translate_quoted(struct packet *q, const struct abi_tuple *to)
 {
 	__u64 change = csum_change(tuple_sum(&q->tuple), tuple_sum(to));
-	__be16 *ports = q->l4;
-	__u16 *check = q->l4 + (q->tuple.protocol == IPPROTO_TCP ? offsetof(struct tcphdr, check) :
-								  offsetof(struct udphdr, check));
+	bool tcp = q->tuple.protocol == IPPROTO_TCP;
+	__be16 *ports = l4_header(q, QUOTED_L4_BYTES);
+	__u16 *check = l4_checksum(q);
 	__u16 was;
 
-	if ((void *)(ports + 2) > q->end)
+	if (!ports)
 		return 0;
 	ports[0] = to->destination_port_be;
 	ports[1] = to->source_port_be;
-	if ((void *)(check + 1) <= q->end && (q->tuple.protocol == IPPROTO_TCP || *check)) {
+	if (check && (tcp || *check)) {
 		was = *check;
 		*check = csum_apply(was, csum_change(tuple_sum(&q->tuple), tuple_sum(to)));
 		change += csum_change(was, *check);
@@ -111,23 +116,23 @@ static __always_inline __u64 translate_quoted(struct packet *q, const struct abi
 static __noinline bool translate_error(struct packet *p, struct packet *q, const struct found *f)
 {
 	struct scratch *w = work_space();
-	struct icmphdr *icmp = p->l4;
+	struct icmphdr *icmp = l4_header(p, sizeof(*icmp));
 	__u64 change;
 
-	if (!w)
+	if (!w || !icmp)
 		return false;
 	rewrite_of(f, &w->quoted);
-	if (!conn_unchanged(f) || (void *)(icmp + 1) > p->end)
+	if (!conn_unchanged(f))
 		return false;
-	w->around = w->quoted;
+	w->leaving = w->quoted;
 	if (f->direction == ABI_ORIGINAL && !f->proxy)
-		w->around.source = p->tuple.source;
+		w->leaving.source = p->tuple.source;
 	change = translate_quoted(q, &w->quoted);
 	if (p->tuple.family == ABI_IPV6)
 		change += csum_change(csum_address(&p->tuple.source) + csum_address(&p->tuple.destination),
-				      csum_address(&w->around.source) + csum_address(&w->around.destination));
+				      csum_address(&w->leaving.source) + csum_address(&w->leaving.destination));
 	icmp->checksum = csum_apply(icmp->checksum, change);
-	return translate_ip(p, &w->around);
+	return translate_ip(p, &w->leaving);
 }
 
 /* 0: forwarded, `to` says by which way; else a drop reason, ABI_ICMP_UNMATCHED when it is about none of our connections. */

@@ -152,6 +152,7 @@ struct choice { /* what select.h decided: numbers only */
 	__u32 snat_reason; /* enum abi_snat_reason */
 	__u32 proxy;
 	__u32 ring;
+	struct abi_hop client_hop;
 };
 
 /* What the slow paths need and the 512 bytes of stack do not hold. One user at a time: programs and timers run in softirq, which
@@ -164,8 +165,8 @@ struct scratch {
 	struct abi_tuple claim_key;
 	struct abi_tuple remove_key;
 	struct abi_datagram datagram;
-	struct abi_tuple quoted; /* of an ICMP error, and the packet around it: as they leave */
-	struct abi_tuple around;
+	struct abi_tuple leaving; /* of a fragment or an ICMP error: as it leaves */
+	struct abi_tuple quoted;  /* and what the error quotes, turned round */
 	__u32 owner_slot; /* of a port that claim_port() wants to take over */
 	__u64 owner_word;
 	__u8 piece[512]; /* of a jumbo frame, for its checksum */

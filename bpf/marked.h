@@ -93,9 +93,9 @@ static __always_inline __u32 segment_bytes(const struct __sk_buff *skb, const st
 	if (!skb->gso_size)
 		return skb->len - L3_OFFSET;
 	if (p->tuple.protocol == IPPROTO_TCP) {
-		struct tcphdr *tcp = p->l4;
+		struct tcphdr *tcp = l4_header(p, sizeof(*tcp));
 
-		header = (void *)(tcp + 1) <= p->end ? tcp->doff * 4 : sizeof(*tcp);
+		header = tcp ? tcp->doff * 4 : sizeof(*tcp);
 	}
 	return p->l4_offset + header + skb->gso_size;
 }

@@ -205,44 +205,46 @@ static __always_inline int claim_reply_with_proxy(__u32 slot_id, __u32 ring_id)
 	}
 }
 
-/* The client keeps its address and port: the reply tuple is what it is, and may be another connection's. A frame of its own: 6.1
- * allows 512 bytes from proxip_slow down to claim_port(), each function rounded up to 32. */
-static __noinline int claim_reply_as_client(struct found *f, struct scratch *w)
+/* The client keeps its address and port: the reply tuple is what it is, and may be another connection's. */
+__noinline int claim_reply_as_client(__u32 slot_id)
 {
+	struct found f = {.slot_id = slot_id};
 	struct found owner = {};
+	struct scratch *w = work_space();
 	int err;
 
-	if (!conn_parties(f))
+	f.slot = bpf_map_lookup_elem(&slot, &slot_id);
+	if (!w || !f.slot || !conn_parties(&f))
 		return ABI_NO_BACKEND;
-	f->slot->proxy_port_be = f->slot->client_port_be;
-	reply_key(f, &w->open_key);
-	err = conn_insert(&w->open_key, f->slot_id, ABI_REPLY);
-	if (err == -EEXIST && conn_find(&w->open_key, &owner) && owner.state.state == ABI_CLOSED &&
+	f.slot->proxy_port_be = f.slot->client_port_be;
+	reply_key(&f, &w->claim_key);
+	err = conn_insert(&w->claim_key, slot_id, ABI_REPLY);
+	if (err == -EEXIST && conn_find(&w->claim_key, &owner) && owner.state.state == ABI_CLOSED &&
 	    conn_remove(owner.slot_id, owner.word))
-		err = conn_insert(&w->open_key, f->slot_id, ABI_REPLY);
+		err = conn_insert(&w->claim_key, slot_id, ABI_REPLY);
 	if (err == -EEXIST)
 		return ABI_TUPLE_TAKEN;
 	return err ? ABI_TABLE_FULL : 0;
 }
 
-static __always_inline void slot_fill(struct abi_slot *s, const struct packet *p, const struct choice *c,
+static __always_inline void slot_fill(struct abi_slot *s, const struct abi_tuple *t, const struct choice *c,
 				      const struct abi_endpoint *e)
 {
 	__u32 now = now_ticks();
 
-	s->client = p->tuple.source;
-	s->client_port_be = p->tuple.source_port_be;
-	s->vip_port_be = p->tuple.destination_port_be;
-	s->backend_port_be = e->port_be ?: p->tuple.destination_port_be;
+	s->client = t->source;
+	s->client_port_be = t->source_port_be;
+	s->vip_port_be = t->destination_port_be;
+	s->backend_port_be = e->port_be ?: t->destination_port_be;
 	s->service = c->service_id;
 	s->endpoint = c->endpoint;
 	s->binding = c->binding;
 	s->proxy = c->proxy;
 	s->ring = c->ring;
-	s->family = p->tuple.family;
-	s->protocol = p->tuple.protocol;
+	s->family = t->family;
+	s->protocol = t->protocol;
 	s->snat_reason = c->snat_reason;
-	s->client_hop = p->from;
+	s->client_hop = c->client_hop;
 	s->opened = now;
 	s->last_seen = now;
 	s->in = (struct abi_counter){};
@@ -252,8 +254,8 @@ static __always_inline void slot_fill(struct abi_slot *s, const struct packet *p
 static __always_inline void slot_undo(struct found *f, struct scratch *w, bool with_reply)
 {
 	if (with_reply && conn_parties(f)) {
-		reply_key(f, &w->open_key);
-		conn_delete(&w->open_key);
+		reply_key(f, &w->claim_key);
+		conn_delete(&w->claim_key);
 		if (f->state.flags & ABI_CONN_SNAT)
 			port_release(f->slot->ring, f->slot->proxy_port_be);
 	}
@@ -263,8 +265,9 @@ static __always_inline void slot_undo(struct found *f, struct scratch *w, bool w
 	slot_release(f->slot_id);
 }
 
-/* 0 and a live connection, or a drop reason and nothing changed. */
-static __noinline int open_chosen(const struct packet *p)
+/* 0 and a live connection of the choice and of `open_key`, or a drop reason and nothing changed. Verified on its own, however many
+ * kinds of packet may come to it: it has what it needs from the work space. */
+__noinline int open_chosen(void)
 {
 	struct scratch *w = work_space();
 	struct abi_endpoint *e;
@@ -287,20 +290,19 @@ static __noinline int open_chosen(const struct packet *p)
 	f.state.state = ABI_OPENING;
 	f.state.flags = w->choice.snat_reason ? ABI_CONN_SNAT : 0;
 	WRITE_ONCE(f.slot->word, f.word);
-	slot_fill(f.slot, p, &w->choice, e);
+	slot_fill(f.slot, &w->open_key, &w->choice, e);
 
-	reason = w->choice.snat_reason ? claim_reply_with_proxy(f.slot_id, w->choice.ring) : claim_reply_as_client(&f, w);
+	reason = w->choice.snat_reason ? claim_reply_with_proxy(f.slot_id, w->choice.ring) : claim_reply_as_client(f.slot_id);
 	if (reason) {
 		slot_undo(&f, w, false);
 		return reason;
 	}
-	w->open_key = p->tuple;
 	err = conn_insert(&w->open_key, f.slot_id, ABI_ORIGINAL);
 	if (err) {
 		slot_undo(&f, w, true);
 		return err == -EEXIST ? ABI_CONTENDED : ABI_TABLE_FULL;
 	}
-	f.state.state = p->tuple.protocol == IPPROTO_TCP ? ABI_SYN : ABI_UDP;
+	f.state.state = w->open_key.protocol == IPPROTO_TCP ? ABI_SYN : ABI_UDP;
 	barrier();
 	WRITE_ONCE(f.slot->word, f.word);
 	live_add(w->choice.binding, false, 1);

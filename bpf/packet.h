@@ -77,6 +77,21 @@ static __always_inline __u32 find_iface(__u32 ifindex, struct abi_iface **found)
 	return 0;
 }
 
+/* So many bytes of L4, or NULL: out of reach. */
+static __always_inline void *l4_header(const struct packet *p, __u32 bytes)
+{
+	void *l4 = p->l4;
+
+	if (!l4) /* there was none; with 6.1's verifier, also where there must be one */
+		return NULL;
+	return l4 + bytes <= p->end ? l4 : NULL;
+}
+
+static __always_inline __u32 l4_in_frame(const struct packet *p)
+{
+	return sizeof(struct ethhdr) + p->l4_offset;
+}
+
 static __always_inline enum frame_kind parse_tcp(struct packet *p)
 {
 	struct tcphdr *tcp = p->l4;
@@ -103,9 +118,7 @@ static __always_inline enum frame_kind parse_udp(struct packet *p)
 
 static __always_inline enum frame_kind parse_icmp(struct packet *p)
 {
-	struct icmphdr *icmp = p->l4;
-
-	return (void *)(icmp + 1) > p->end || p->l4_bytes < sizeof(*icmp) ? FRAME_MALFORMED : FRAME_ICMP;
+	return l4_header(p, sizeof(struct icmphdr)) && p->l4_bytes >= sizeof(struct icmphdr) ? FRAME_ICMP : FRAME_MALFORMED;
 }
 
 static __always_inline enum frame_kind parse_l4(struct packet *p)

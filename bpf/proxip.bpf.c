@@ -202,12 +202,12 @@ int proxip_fragment(struct xdp_md *ctx)
 	struct passage way = {};
 	struct packet p = {};
 	struct found f = {};
-	struct abi_tuple to;
+	struct scratch *w = work_space();
 	enum frame_kind kind = parse(ctx, &p);
 	__u32 id_be = 0;
 	int reason;
 
-	if (dry_run || (kind != FRAME_FLOW && kind != FRAME_FRAGMENT))
+	if (dry_run || !w || (kind != FRAME_FLOW && kind != FRAME_FRAGMENT))
 		return XDP_PASS;
 	if (p.fragment == FRAGMENT_LATER) {
 		if (!follow_trail(&p, &f, &id_be))
@@ -222,14 +222,14 @@ int proxip_fragment(struct xdp_md *ctx)
 			bpf_tail_call(ctx, &programs, ABI_PROGRAM_SLOW); /* which tells the sender */
 		return counted_drop(reason);
 	}
-	rewrite_of(&f, &to);
+	rewrite_of(&f, &w->leaving);
 	if (!conn_unchanged(&f))
 		return counted_drop(ABI_CONTENDED);
 	if (p.fragment != FRAGMENT_LATER)
-		id_be = leave_trail(&p, &f, &to);
+		id_be = leave_trail(&p, &f, &w->leaving);
 	learn_client(&f, &p);
 	conn_follow(&f, &p);
-	if (!translate_fragment(ctx, &p, &to, id_be))
+	if (!translate_fragment(ctx, &p, &w->leaving, id_be))
 		return counted_drop(ABI_TRANSLATE);
 	count(ABI_FRAGMENTS);
 	write_macs(&p, &way.hop, way.out);

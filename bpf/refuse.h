@@ -157,14 +157,14 @@ static __always_inline void finish_icmp(struct icmphdr *icmp, const struct abi_t
 static __noinline int make_tcp_reset(struct xdp_md *ctx, const struct packet *p)
 {
 	__u32 size = sizeof(struct ethhdr) + ip_header_bytes(p->tuple.family) + sizeof(struct tcphdr);
-	struct tcphdr *asked = p->l4;
+	struct tcphdr *asked = l4_header(p, sizeof(*asked));
 	struct ethhdr was, *eth;
 	struct tcphdr *tcp;
 	__be32 seq = 0, ack_seq = 0;
 	bool had_ack;
 	__u64 sum;
 
-	if ((void *)(asked + 1) > p->end || (void *)(p->eth + 1) > p->end)
+	if (!asked || (void *)(p->eth + 1) > p->end)
 		return 0;
 	had_ack = asked->ack;
 	if (had_ack)

@@ -146,8 +146,12 @@ static __always_inline void commit(const struct packet *p, struct verdict *v)
 	struct abi_service *s = w ? service_in(w->choice.half, w->choice.service_id) : NULL;
 	int reason = ABI_CONTENDED;
 
+	if (w) {
+		w->open_key = p->tuple;
+		w->choice.client_hop = p->from;
+	}
 	for (int try = 0; s && try < COMMIT_TRIES; try++) {
-		reason = open_chosen(p);
+		reason = open_chosen();
 		if (!reason)
 			return;
 		if (reason == ABI_CONTENDED && bpf_map_lookup_elem(&conn, &p->tuple))

@@ -8,6 +8,8 @@
 #include "conn.h"
 #include "match.h"
 
+#include <stddef.h>
+
 /* The tuple as it leaves. Copied out of the tables before the packet is touched. */
 static __always_inline void rewrite_of(const struct found *f, struct abi_tuple *to)
 {
@@ -39,9 +41,16 @@ static __always_inline __u64 tuple_sum(const struct abi_tuple *t)
 	return csum_address(&t->source) + csum_address(&t->destination) + t->source_port_be + t->destination_port_be;
 }
 
-static __always_inline __u16 *l4_checksum(struct packet *p)
+/* The field, or NULL: out of reach. */
+static __always_inline __u16 *l4_checksum(const struct packet *p)
 {
-	return p->tuple.protocol == IPPROTO_TCP ? &((struct tcphdr *)p->l4)->check : &((struct udphdr *)p->l4)->check;
+	bool tcp = p->tuple.protocol == IPPROTO_TCP;
+	__u16 *field = p->l4 + (tcp ? offsetof(struct tcphdr, check) : offsetof(struct udphdr, check));
+
+	if (!p->l4)
+		return NULL;
+	asm volatile("" : "+r"(field)); /* what is checked is what is used, not an address that is worked out twice */
+	return (void *)(field + 1) <= p->end ? field : NULL;
 }
 
 /* A veth hands over what a local sender left for a NIC to finish: a checksum field that holds the pseudo-header's sum. Nothing
@@ -68,7 +77,7 @@ static __always_inline bool translate_l4(struct xdp_md *ctx, struct packet *p, c
 	bool tcp = p->tuple.protocol == IPPROTO_TCP;
 	__u16 *field = l4_checksum(p);
 
-	if ((void *)(field + 1) > p->end)
+	if (!field)
 		return false;
 	if (!tcp && *field == 0) /* the sender made none (RFC 768) */
 		return write_ports(p, to);
@@ -78,7 +87,7 @@ static __always_inline bool translate_l4(struct xdp_md *ctx, struct packet *p, c
 		*field = 0;
 		if (!write_ports(p, to))
 			return false;
-		sum = csum_frame(ctx, p->l4 - (void *)p->eth, p->l4_bytes);
+		sum = csum_frame(ctx, l4_in_frame(p), p->l4_bytes);
 		if (sum < 0)
 			return false;
 		*field = ~csum_fold((__u64)sum + csum_pseudo(to, p->l4_bytes));

@@ -3,6 +3,8 @@
 #include <array>
 #include <cstdarg>
 #include <cstdio>
+#include <cstdlib>
+#include <memory>
 #include <string>
 
 #include <bpf/bpf.h>
@@ -30,20 +32,31 @@ bool is_internal(const bpf_map* map) { // .rodata: constants of this load
     return bpf_map__is_internal(map);
 }
 
-std::string trimmed(std::string text) {
+std::string_view trimmed(std::string_view text) {
     while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) {
-        text.pop_back();
+        text.remove_suffix(1);
     }
     return text;
 }
 
+// The verifier's log is long, and what it found is said at its end.
+constexpr std::size_t log_tail = 3000;
+
 __attribute__((format(printf, 2, 0))) int log_line(libbpf_print_level level, const char* format, va_list arguments) {
-    std::array<char, 4096> line{};
-    const int length = std::vsnprintf(line.data(), line.size(), format, arguments);
+    char* whole = nullptr;
+    const int length = ::vasprintf(&whole, format, arguments);
+    if (length < 0) {
+        return length;
+    }
+    const std::unique_ptr<char, decltype(&std::free)> owner(whole, &std::free);
+    std::string_view text(whole, static_cast<std::size_t>(length));
+    if (text.size() > 2 * log_tail) {
+        text.remove_prefix(text.size() - log_tail);
+    }
     if (level == LIBBPF_WARN) {
-        spdlog::warn("{}", trimmed(line.data()));
+        spdlog::warn("{}", trimmed(text));
     } else if (level == LIBBPF_INFO) {
-        spdlog::debug("{}", trimmed(line.data()));
+        spdlog::debug("{}", trimmed(text));
     }
     return length;
 }
