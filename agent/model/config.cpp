@@ -17,6 +17,20 @@ std::vector<Address> ProxyPool::each_address() const {
     return all;
 }
 
+std::vector<Address> ProxyPool::each_address(Family family) const {
+    std::vector<Address> all = each_address();
+    std::erase_if(all, [family](const Address& address) { return address.family != family; });
+    return all;
+}
+
+std::uint64_t ProxyPool::address_count(Family family) const {
+    std::uint64_t count = 0;
+    for (const AddressRange& range : addresses) {
+        count += range.first.family == family ? range.size() : 0;
+    }
+    return count;
+}
+
 std::vector<PortRange> ProxyPool::port_segments() const {
     std::vector<PortRange> excluded = exclude_ports;
     std::ranges::sort(excluded);

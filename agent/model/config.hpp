@@ -49,6 +49,9 @@ struct ProxyPool {
 
     bool operator==(const ProxyPool&) const = default;
     [[nodiscard]] std::vector<Address> each_address() const; // in order, duplicates impossible after validate()
+    // Those that can stand in for a client of this family: a pool may have both.
+    [[nodiscard]] std::vector<Address> each_address(Family family) const;
+    [[nodiscard]] std::uint64_t address_count(Family family) const; // exact after validate()
     // The ports it hands out, as disjoint ascending ranges: `ports` less `exclude_ports`.
     [[nodiscard]] std::vector<PortRange> port_segments() const;
     [[nodiscard]] std::uint32_t port_count() const;

@@ -72,13 +72,6 @@ Fault check_unicast(const Place& place, const Address& address) {
                        "broadcast)");
 }
 
-Fault check_family_supported(const Place& place, const Address& address) {
-    if (address.family == Family::v4) {
-        return std::nullopt;
-    }
-    return place.unfit(address.text(), "an IPv4 address: this version forwards IPv4 only");
-}
-
 } // namespace validation
 
 std::optional<Finding> find_fault(const Config& config) {

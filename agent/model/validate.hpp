@@ -40,8 +40,6 @@ template <typename... Checks>
 
 [[nodiscard]] Fault check_name(const Place& place, const std::string& name);
 [[nodiscard]] Fault check_unicast(const Place& place, const Address& address);
-// Everything here knows both families; the data plane knows IPv4.
-[[nodiscard]] Fault check_family_supported(const Place& place, const Address& address);
 
 // Who owns which Proxy IP, to be asked in logarithmic time.
 class ProxyAddresses {

@@ -42,7 +42,6 @@ Fault check_service_address(const Place& service_place, const Service& service, 
         return place.unfit(service.address.text(), "a port, FIRST-LAST with first not above last, or *");
     }
     return first_of([&] { return check_unicast(place, address); },
-                    [&] { return check_family_supported(place, address); },
                     [&] { return check_not_proxy(place, address, names, "a virtual IP"); });
 }
 
@@ -121,9 +120,6 @@ Fault check_backend(const Place& place, const Service& service, const Backend& b
     const Place at_address = place.key("address");
     const Address& address = backend.address.address;
     if (auto fault = check_unicast(at_address, address)) {
-        return fault;
-    }
-    if (auto fault = check_family_supported(at_address, address)) {
         return fault;
     }
     if (address.family != service.address.address.family) {
@@ -220,11 +216,7 @@ std::size_t sources_of(const Service& service, const Names& names) {
     if (service.snat == Snat::never || pool == names.pools.end()) {
         return 0;
     }
-    std::uint64_t addresses = 0;
-    for (const AddressRange& range : pool->second->addresses) {
-        addresses += range.size();
-    }
-    return service.backends.size() * addresses;
+    return service.backends.size() * pool->second->address_count(service.address.address.family);
 }
 
 // What the data plane's tables hold of all services together.

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "net/agenda.hpp"
-#include "net/arp.hpp"
-#include "net/wire.hpp"
+#include "net/statement.hpp"
+#include "net/wires.hpp"
 
 namespace proxip::net {
 
@@ -22,7 +22,7 @@ constexpr int probes = 3;
 // A pool of many addresses is spread: so many frames, then a pause.
 constexpr std::size_t batch_size = 128;
 constexpr std::chrono::milliseconds between_batches{10};
-constexpr std::chrono::seconds defend_interval{10}; // RFC 5227 section 1.1
+constexpr std::chrono::seconds defend_interval{10}; // RFC 5227 section 1.1; ND has no such rule of its own
 constexpr std::chrono::seconds look_at_link{1};     // while it is down; no frame is sent
 constexpr double retry_spread = 0.1; // two that probe for one address at the same time do not meet for ever
 
@@ -44,7 +44,7 @@ struct Entry {
     [[nodiscard]] bool ours() const { return phase == Phase::held || (phase == Phase::waiting && told && !owner); }
 };
 
-using Place = std::pair<std::uint32_t, Address>;
+using Place = Wires::Place;
 
 struct Turn {
     Place place;
@@ -52,18 +52,14 @@ struct Turn {
 };
 using Turns = std::shared_ptr<const std::vector<Turn>>;
 
-class ArpAnnouncer final : public Announcer {
+class WireAnnouncer final : public Announcer {
   public:
-    ArpAnnouncer(asio::io_context& loop, Decided decided, Timing timing)
-        : loop_(loop), decided_(std::move(decided)), timing_(timing), agenda_(std::make_shared<Agenda>(loop)) {}
-    ArpAnnouncer(const ArpAnnouncer&) = delete;
-    ArpAnnouncer& operator=(const ArpAnnouncer&) = delete;
-    ~ArpAnnouncer() override {
-        agenda_->clear();
-        for (auto& [link, wire] : wires_) {
-            stop(wire);
-        }
-    }
+    WireAnnouncer(asio::io_context& loop, Decided decided, Timing timing)
+        : decided_(std::move(decided)), timing_(timing), agenda_(std::make_shared<Agenda>(loop)),
+          wires_(loop, [this](std::uint32_t link, const Statement& statement) { heard(link, statement); }) {}
+    WireAnnouncer(const WireAnnouncer&) = delete;
+    WireAnnouncer& operator=(const WireAnnouncer&) = delete;
+    ~WireAnnouncer() override { agenda_->clear(); }
 
     void claim(std::vector<Claim> wanted, bool known) override {
         std::map<Place, Entry> next;
@@ -85,12 +81,13 @@ class ArpAnnouncer final : public Announcer {
             }
         }
         entries_ = std::move(next);
-        forget_unused();
+        keep_used();
         begin(asked, probes);
         begin(ours, 0);
     }
 
     void announce(std::uint32_t link) override {
+        wires_.renew(link);
         begin_where([link](const Entry& entry) {
             return entry.claim.link == link && (entry.phase == Phase::waiting || entry.phase == Phase::held);
         });
@@ -134,7 +131,7 @@ class ArpAnnouncer final : public Announcer {
         }
         for (const Turn& turn : *turns) {
             if (Entry* entry = current(turn, Phase::probing)) {
-                send(*entry, arp::probe);
+                send(*entry, probe);
             }
         }
         agenda_->later(timing_.between_probes, [this, turns, probes_left] { step(turns, probes_left - 1); });
@@ -144,7 +141,7 @@ class ArpAnnouncer final : public Announcer {
         for (const Turn& turn : *turns) {
             Entry* entry = current(turn, Phase::probing);
             entry = entry != nullptr ? entry : current(turn, Phase::held);
-            if (entry != nullptr && send(*entry, arp::announcement)) {
+            if (entry != nullptr && send(*entry, announcement)) {
                 entry->phase = Phase::held;
                 tell(*entry, std::nullopt);
             }
@@ -152,7 +149,7 @@ class ArpAnnouncer final : public Announcer {
         agenda_->later(timing_.second_announcement, [this, turns] {
             for (const Turn& turn : *turns) {
                 if (Entry* entry = current(turn, Phase::held)) {
-                    send(*entry, arp::announcement);
+                    send(*entry, announcement);
                 }
             }
         });
@@ -166,19 +163,17 @@ class ArpAnnouncer final : public Announcer {
 
     // ---- others ----
 
-    void heard(std::uint32_t link, const arp::Packet& packet) {
-        Address address;
-        std::ranges::copy(arp::claimed(packet), address.bytes.begin());
-        const auto found = entries_.find({link, address});
-        if (found == entries_.end() || is_own(packet.sender_mac)) {
+    void heard(std::uint32_t link, const Statement& statement) {
+        const auto found = entries_.find({link, statement.address});
+        if (found == entries_.end() || is_own(statement.mac)) {
             return;
         }
         Entry& entry = found->second;
         if (entry.phase == Phase::probing) {
             entry.phase = Phase::conflicted;
             retry_later(Phase::conflicted, timing_.retry);
-            tell(entry, packet.sender_mac);
-        } else if (entry.phase == Phase::held && packet.sender != arp::Ipv4{}) {
+            tell(entry, statement.mac);
+        } else if (entry.phase == Phase::held && !statement.probe) {
             defend(entry);
         }
     }
@@ -192,7 +187,7 @@ class ArpAnnouncer final : public Announcer {
         const auto now = Clock::now();
         if (!entry.defended || now - *entry.defended >= defend_interval) {
             entry.defended = now;
-            send(entry, arp::announcement);
+            send(entry, announcement);
         }
     }
 
@@ -222,13 +217,9 @@ class ArpAnnouncer final : public Announcer {
     // ---- wires ----
 
     // False: the link is down or gone. The claim then waits, and is asked for again when the link may be back.
-    bool send(Entry& entry, arp::Frame (*make)(const Mac&, const arp::Ipv4&)) {
-        if (entry.claim.address.family != Family::v4) {
-            return true;
-        }
-        const auto wire = wire_of(entry.claim.link);
-        const bool heard_by_others =
-            wire && (*wire == nullptr || (*wire)->send(make(entry.claim.mac, arp::to_ipv4(entry.claim.address))));
+    bool send(Entry& entry, Frame (*make)(const Mac&, const Address&)) {
+        const Claim& claim = entry.claim;
+        const bool heard_by_others = wires_.send({claim.link, claim.address}, make(claim.mac, claim.address));
         if (!heard_by_others) {
             entry.phase = Phase::waiting;
             retry_later(Phase::waiting, look_at_link);
@@ -236,49 +227,19 @@ class ArpAnnouncer final : public Announcer {
         return heard_by_others;
     }
 
-    [[nodiscard]] Result<std::shared_ptr<Wire>> wire_of(std::uint32_t link) {
-        const auto found = wires_.find(link);
-        if (found != wires_.end()) {
-            if (found->second == nullptr || !found->second->gone()) {
-                return found->second;
-            }
-            stop(found->second);
-            wires_.erase(found);
-        }
-        auto wire =
-            Wire::open(loop_, link, [this](std::uint32_t from, const arp::Packet& packet) { heard(from, packet); });
-        if (wire) {
-            wires_.emplace(link, *wire);
-        }
-        return wire;
-    }
-
-    void forget_unused() {
-        std::set<std::uint32_t> used;
+    void keep_used() {
+        std::set<Place> used;
         for (const auto& [place, entry] : entries_) {
-            used.insert(place.first);
+            used.insert(place);
         }
-        std::erase_if(wires_, [&used](auto& item) {
-            const bool unused = !used.contains(item.first);
-            if (unused) {
-                stop(item.second);
-            }
-            return unused;
-        });
+        wires_.keep(used);
     }
 
-    static void stop(const std::shared_ptr<Wire>& wire) {
-        if (wire != nullptr) {
-            wire->stop();
-        }
-    }
-
-    asio::io_context& loop_;
     Decided decided_;
     Timing timing_;
     std::shared_ptr<Agenda> agenda_;
     std::map<Place, Entry> entries_;
-    std::map<std::uint32_t, std::shared_ptr<Wire>> wires_; // a null pointer: no ARP on that link
+    Wires wires_;
     std::uint64_t rounds_ = 0;
     std::set<Phase> retrying_;
     std::minstd_rand random_{std::random_device{}()};
@@ -290,7 +251,7 @@ Result<std::unique_ptr<Announcer>> Announcer::start(asio::io_context& loop, Deci
     if (auto allowed = Wire::check_allowed(); !allowed) {
         return std::unexpected(std::move(allowed.error()));
     }
-    return std::make_unique<ArpAnnouncer>(loop, std::move(decided), timing);
+    return std::make_unique<WireAnnouncer>(loop, std::move(decided), timing);
 }
 
 Result<std::unique_ptr<Announcer>> Announcer::start(asio::io_context& loop, Decided decided) {

@@ -1,7 +1,10 @@
 #pragma once
 
-// Telling the neighbours where an address is: an ARP probe that nobody else has it (RFC 5227 section 2.1), then
-// gratuitous ARP (section 2.3). The data plane itself answers for the address; nothing here configures the host.
+// Telling the neighbours where an address is: a probe that nobody else has it, then an announcement. For IPv4 that is
+// ARP (RFC 5227 sections 2.1 and 2.3), for IPv6 neighbour discovery: a solicitation from the unspecified address (RFC
+// 4862 section 5.4.2) and an unsolicited advertisement (RFC 4861 section 7.2.6). As long as an IPv6 address is claimed,
+// its solicited-node group is joined on that link (groups.hpp says what holds it). The data plane itself answers for
+// the address; nothing here configures the host.
 
 #include <chrono>
 #include <cstdint>
@@ -31,8 +34,8 @@ class Announcer {
   public:
     // `owner` is empty when nobody answered: the address is ours and was announced. Otherwise the MAC of who has it; it
     // is probed again every `retry` until it is free. Called on the loop, never from within claim() or announce(); for
-    // every new claim once it is known, and again when it changes. What needs no question (a link without Ethernet,
-    // IPv6 for now) is decided with no owner. A claim on a link that is down or gone stays undecided until it is back.
+    // every new claim once it is known, and again when it changes. A claim on a link without Ethernet needs no question
+    // and is decided with no owner; one on a link that is down or gone stays undecided until it is back.
     // An address that is ours is defended against a later taker (RFC 5227 section 2.4 c), not given up. It may call
     // claim(), but not end the announcer.
     using Decided = std::function<void(const Claim&, std::optional<Mac> owner)>;
@@ -54,7 +57,7 @@ class Announcer {
     // the others are left alone. With `known`, the new ones are announced without a probe (they were ours before a
     // restart); so is one that is ours already, and whose link has another MAC now.
     virtual void claim(std::vector<Claim> wanted, bool known) = 0;
-    // All again, without a probe: after a link came back or changed its MAC.
+    // All again, without a probe, their groups joined anew: after a link came back or changed its MAC.
     virtual void announce(std::uint32_t link) = 0;
 };
 

@@ -25,6 +25,7 @@ std::string_view route_type(int type) {
     case RTN_LOCAL: return "an address of this host";
     case RTN_BROADCAST: return "a broadcast address";
     case RTN_MULTICAST: return "a multicast address";
+    case RTN_ANYCAST: return "an anycast address of this host's networks";
     default: return "not a destination that packets are sent to";
     }
 }

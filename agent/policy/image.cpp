@@ -163,7 +163,7 @@ class Compiler {
             *binding, abi::abi_binding{.service = service_id, .endpoint = *endpoint, .used = 1, .flags = flags});
         abi::abi_backend entry{.binding = *binding, .endpoint = *endpoint, .source_first = 0, .source_count = 0};
         if (service.snat != Snat::never) {
-            auto sources = sources_of(service.pool, *endpoint);
+            auto sources = sources_of(service.pool, backend.address.address.family, *endpoint);
             if (!sources) {
                 return std::unexpected(sources.error());
             }
@@ -174,8 +174,10 @@ class Compiler {
         return {};
     }
 
-    // The pool's Proxy IPs towards one endpoint, shared by every service that uses both.
-    Result<std::pair<std::uint32_t, std::uint32_t>> sources_of(const std::string& pool_name, Id endpoint) {
+    // The pool's Proxy IPs towards one endpoint, shared by every service that uses both. An endpoint has one family,
+    // and so have they.
+    Result<std::pair<std::uint32_t, std::uint32_t>> sources_of(const std::string& pool_name, Family family,
+                                                               Id endpoint) {
         const auto key = std::pair(pool_name, endpoint);
         if (auto known = sources_.find(key); known != sources_.end()) {
             return known->second;
@@ -186,7 +188,7 @@ class Compiler {
         }
         const auto first = static_cast<std::uint32_t>(image_.sources.size());
         const auto segments = pool->port_segments();
-        for (const Address& address : pool->each_address()) {
+        for (const Address& address : pool->each_address(family)) {
             auto ring = ring_of(address, endpoint, segments, pool->port_count());
             if (!ring) {
                 return std::unexpected(ring.error());
@@ -291,7 +293,7 @@ PortArithmetic port_arithmetic(const Config& config) {
     PortArithmetic out{.bytes = 0, .endpoints = pairs.size()};
     for (const auto& [name, endpoint] : pairs) {
         if (const ProxyPool* pool = config.pool(name)) {
-            out.bytes += 2ULL * pool->port_count() * pool->each_address().size();
+            out.bytes += 2ULL * pool->port_count() * pool->address_count(endpoint.address.address.family);
         }
     }
     return out;

@@ -48,7 +48,8 @@ using Down = std::function<bool(const Service&, const Backend&)>;
 [[nodiscard]] Result<Image> compile(const Config& config, const Available& available, Identities& ids,
                                     std::uint32_t seed, const Down& down = {});
 
-// 2 bytes x ports x addresses x endpoints, for every pool and the endpoints of the services that use it.
+// 2 bytes x ports x addresses x endpoints, for every pool and the endpoints of the services that use it; of a pool with
+// both families the addresses of the endpoint's own.
 struct PortArithmetic {
     std::uint64_t bytes = 0;
     std::uint64_t endpoints = 0;

@@ -231,14 +231,44 @@ TEST_CASE("backends: once, with a port, of the right kind", "[model]") {
           "service[web].backend[1.1.1.12:80].weight: found 257, expected a whole number from 0 to 256");
 }
 
-TEST_CASE("IPv6 is parsed, but not forwarded yet", "[model]") {
-    const std::string wanted = "expected an IPv4 address: this version forwards IPv4 only";
-    CHECK(error_after([](Config& c) { web(c).address = *ServiceAddress::parse("tcp://[2001:db8::80]:80"); }) ==
-          "service[web].address: found \"2001:db8::80\", " + wanted);
-    CHECK(error_after([](Config& c) { web(c).backends.push_back(backend("[2001:db8::1]:80")); }) ==
-          "service[web].backend[[2001:db8::1]:80].address: found \"2001:db8::1\", " + wanted);
-    CHECK(error_after([](Config& c) { c.pools[0].addresses.push_back(*AddressRange::parse("2001:db8::/64")); }) ==
-          "pool[default].addresses[2]: found \"2001:db8::\", " + wanted);
+TEST_CASE("IPv6 services, backends and pools, of one family each service", "[model]") {
+    const auto with = [](const std::function<void(Config&)>& change) {
+        return error_after([&](Config& c) {
+            c.pools[0] = pool("default", {"1.1.1.254", "2001:db8::fe00-2001:db8::fefe"});
+            web(c).address = *ServiceAddress::parse("tcp://[2001:db8::80]:80");
+            web(c).backends = {backend("[2001:db8:1::11]:80"), backend("[2001:db8:1::12]:80")};
+            change(c);
+        });
+    };
+    CHECK(with([](Config&) {}) == "none");
+    CHECK(with([](Config& c) { c.services.push_back(service("four", "tcp://1.1.1.80:80")); }) == "none");
+    CHECK(with([](Config& c) { web(c).backends.push_back(backend("1.1.1.13:80")); }) ==
+          "service[web].backend[1.1.1.13:80].address: found \"1.1.1.13:80\", expected an address of the service's own "
+          "family");
+    CHECK(with([](Config& c) { c.pools[0] = pool("default", {"1.1.1.254"}); }) ==
+          "service[web].pool: found \"default\", expected a proxy_pool with an address of the service's family");
+    CHECK(with([](Config& c) { web(c).address = *ServiceAddress::parse("tcp://[2001:db8::fe10]:80"); }) ==
+          "service[web].address: found \"2001:db8::fe10\", expected a virtual IP that is not a Proxy IP: it is in "
+          "pool[default] (2001:db8::fe00-2001:db8::fefe)");
+}
+
+TEST_CASE("link-local addresses are refused everywhere", "[model]") {
+    const std::string wanted = "expected an address that a host can have";
+    const auto is_refused = [&](const std::function<void(Config&)>& change) {
+        return error_after(change).find(wanted) != std::string::npos;
+    };
+    CHECK(is_refused([](Config& c) { web(c).address = *ServiceAddress::parse("tcp://[fe80::80]:80"); }));
+    CHECK(is_refused([](Config& c) { web(c).backends = {backend("[fe80::11]:80")}; }));
+    CHECK(is_refused([](Config& c) { c.pools[0].addresses.push_back(*AddressRange::parse("fe80::fe")); }));
+}
+
+TEST_CASE("a wide IPv6 prefix is too many addresses, and told at once", "[model]") {
+    const std::string wide = GENERATE("2001:db8::/64", "2001:db8::/32", "::/0", "2001:db8::-2001:db8:0:0:ffff::");
+    CAPTURE(wide);
+    CHECK(error_after([&](Config& c) { c.pools[0] = pool("default", {wide}); }) ==
+          "pool[default].addresses[0]: found \"" + wide + "\", expected at most 256 addresses in a pool");
+    CHECK(error_after([](Config& c) { c.pools[0].addresses.push_back(*AddressRange::parse("2001:db8::/120")); }) ==
+          "pool[default].addresses[2]: found \"2001:db8::/120\", expected at most 256 addresses in a pool");
 }
 
 TEST_CASE("durations and counts have bounds", "[model]") {
@@ -312,6 +342,14 @@ TEST_CASE("ports of services and pairs of backend and Proxy IP are counted in al
               c.services[1].backends = {backend("10.7.0.1:1")};
           }) ==
           "service[b].pool: makes more than 262144 pairs of a backend and a Proxy IP in all, expected at most so many");
+    CHECK(error_after([](Config& c) { // half of the pool is of the other family
+              c.pools[0] = pool("default", {"10.5.0.0/25", "2001:db8::/121"});
+              c.services = {service("a", "tcp://9.9.9.1:1"), service("b", "tcp://9.9.9.1:2")};
+              for (int i = 0; i < 1024; ++i) {
+                  c.services[0].backends.push_back(backend(fmt::format("10.6.{}.{}:1", i / 256, i % 256)));
+                  c.services[1].backends.push_back(backend(fmt::format("10.6.{}.{}:1", i / 256, i % 256)));
+              }
+          }) == "none");
 }
 
 TEST_CASE("what is probably not meant is told", "[model]") {

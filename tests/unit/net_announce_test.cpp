@@ -1,80 +1,38 @@
 #include <algorithm>
-#include <map>
 
 #include <catch2/catch.hpp>
 
-#include "net/announce.hpp"
-#include "net/wire.hpp"
-#include "net_namespace.hpp"
+#include "net/arp.hpp"
+#include "net/ndp.hpp"
+#include "net_scene.hpp"
 
 using namespace std::chrono_literals;
 using namespace proxip::net::test;
 using proxip::Address;
+using proxip::Family;
 using proxip::net::Announcer;
 using proxip::net::Claim;
+using proxip::net::Frame;
 using proxip::net::Mac;
-using proxip::net::Netlink;
-using proxip::net::Wire;
+using proxip::net::Statement;
 namespace arp = proxip::net::arp;
+namespace ndp = proxip::net::ndp;
 
 namespace {
 
-constexpr Mac near_mac{0x02, 0, 0, 0, 0, 0x01};
-constexpr Mac far_mac{0x02, 0, 0, 0, 0, 0x02};
-const arp::Ipv4 vip_bytes{10, 1, 0, 80};
-
-std::uint32_t index_of(const Namespace& there, std::string_view name) {
-    const Inside inside(there);
-    return Netlink::open().value()->link(name).value().value().index;
+// "Where is it?", asked by a host that has an address of its own.
+Frame question(const Mac& own, const Address& address) {
+    Frame frame = proxip::net::probe(own, address);
+    if (address.family == Family::v4) {
+        std::ranges::copy(arp::Ipv4{10, 1, 0, 2}, frame.begin() + 28);
+        return frame;
+    }
+    for (const auto& [offset, byte] : {std::pair{22, 0xfe}, {23, 0x80}, {36, 0x01}, {37, 0x7f}}) {
+        frame.at(static_cast<std::size_t>(offset)) = static_cast<std::uint8_t>(byte); // fe80::17f: the sum stays right
+    }
+    REQUIRE(ndp::parse(frame));
+    return frame;
 }
-
-struct Decision {
-    Claim claim;
-    std::optional<Mac> owner;
-};
-
-// A near end that claims, and a far end that listens to it.
-struct Scene {
-    Pair pair;
-    boost::asio::io_context loop;
-    std::vector<Decision> decisions;
-    std::vector<arp::Packet> heard;
-    std::shared_ptr<Wire> far_wire;
-    std::unique_ptr<Announcer> announcer;
-
-    explicit Scene(Announcer::Timing timing = {.between_probes = 20ms, .second_announcement = 50ms, .retry = 200ms}) {
-        const Inside far(pair.far);
-        far_wire = Wire::open(loop, index_of(pair.far, "far"), [this](std::uint32_t, const arp::Packet& packet) {
-                       heard.push_back(packet);
-                   }).value();
-        const Inside near(pair.near);
-        announcer =
-            Announcer::start(
-                loop, [this](const Claim& claim, std::optional<Mac> owner) { decisions.push_back({claim, owner}); },
-                timing)
-                .value();
-    }
-
-    [[nodiscard]] Claim vip(std::string_view link = "near") const {
-        return {.link = index_of(pair.near, link), .mac = near_mac, .address = Address::parse("10.1.0.80").value()};
-    }
-
-    // The loop runs where the sockets of the announcer are to be opened.
-    template <typename Done>
-    [[nodiscard]] bool until(const Done& done, std::chrono::milliseconds limit = 10s) {
-        const Inside inside(pair.near);
-        return run_until(loop, done, limit);
-    }
-    [[nodiscard]] bool decided(std::size_t count) {
-        return until([this, count] { return decisions.size() >= count; });
-    }
-    [[nodiscard]] std::ptrdiff_t probes() const {
-        return std::ranges::count_if(heard, [](const arp::Packet& p) { return p.sender == arp::Ipv4{}; });
-    }
-    [[nodiscard]] std::ptrdiff_t announcements() const {
-        return std::ranges::count_if(heard, [](const arp::Packet& p) { return p.sender == p.target; });
-    }
-};
 
 } // namespace
 
@@ -82,7 +40,7 @@ TEST_CASE("a free address is probed for, taken and announced twice", "[net][root
     if (!may_unshare()) {
         return;
     }
-    Scene scene;
+    Scene scene(GENERATE(Family::v4, Family::v6));
     scene.announcer->claim({scene.vip()}, false);
     CHECK(scene.decisions.empty()); // never from within
     REQUIRE(scene.decided(1));
@@ -91,20 +49,19 @@ TEST_CASE("a free address is probed for, taken and announced twice", "[net][root
     CHECK(scene.probes() == 3);
 
     REQUIRE(scene.until([&] { return scene.announcements() == 2; }));
-    for (const arp::Packet& packet : scene.heard) {
-        CHECK(packet.operation == arp::request);
-        CHECK(packet.sender_mac == near_mac);
-        CHECK(packet.target == vip_bytes);
+    for (const Statement& statement : scene.heard) {
+        CHECK(statement.mac == near_mac);
+        CHECK(statement.address == scene.address());
     }
 
     SECTION("claimed again, nothing happens; the rest of the set is looked after") {
         Claim other = scene.vip();
-        other.address = Address::parse("10.1.0.81").value();
+        other.address = other.address.next();
         scene.heard.clear();
         scene.announcer->claim({scene.vip(), other}, false);
         REQUIRE(scene.decided(2));
         CHECK(scene.decisions.back().claim == other);
-        CHECK(std::ranges::count(scene.heard, vip_bytes, &arp::Packet::target) == 0);
+        CHECK(std::ranges::count(scene.heard, scene.address(), &Statement::address) == 0);
     }
     SECTION("announced again on demand, without a probe") {
         scene.heard.clear();
@@ -122,21 +79,27 @@ TEST_CASE("a free address is probed for, taken and announced twice", "[net][root
         CHECK(scene.decisions.back().claim == moved);
         CHECK(scene.probes() == 0);
         REQUIRE(scene.until([&] { return scene.announcements() == 2; }));
-        CHECK(scene.heard.back().sender_mac == moved.mac);
+        CHECK(scene.heard.back().mac == moved.mac);
     }
     SECTION("defended against a later taker, once") {
         scene.heard.clear();
         for (int i = 0; i < 2; ++i) {
-            REQUIRE(scene.far_wire->send(arp::announcement(far_mac, vip_bytes)));
+            REQUIRE(scene.far_wire->send(proxip::net::announcement(far_mac, scene.address())));
         }
         REQUIRE(scene.until([&] { return scene.announcements() == 1; }));
         CHECK_FALSE(scene.until([&] { return scene.announcements() > 1; }, 100ms));
         CHECK(scene.decisions.size() == 1);
     }
+    SECTION("another's probe is answered by the data plane alone") {
+        scene.heard.clear();
+        REQUIRE(scene.far_wire->send(proxip::net::probe(far_mac, scene.address())));
+        CHECK_FALSE(scene.until([&] { return scene.announcements() > 0; }, 100ms));
+        CHECK(scene.decisions.size() == 1);
+    }
     SECTION("no longer wanted, no longer defended") {
         scene.announcer->claim({}, false);
         scene.heard.clear();
-        REQUIRE(scene.far_wire->send(arp::announcement(far_mac, vip_bytes)));
+        REQUIRE(scene.far_wire->send(proxip::net::announcement(far_mac, scene.address())));
         CHECK_FALSE(scene.until([&] { return scene.announcements() > 0; }, 100ms));
     }
 }
@@ -145,7 +108,7 @@ TEST_CASE("a known address is announced without a probe", "[net][root]") {
     if (!may_unshare()) {
         return;
     }
-    Scene scene;
+    Scene scene(GENERATE(Family::v4, Family::v6));
     scene.announcer->claim({scene.vip()}, true);
     REQUIRE(scene.decided(1));
     CHECK_FALSE(scene.decisions.front().owner);
@@ -157,8 +120,9 @@ TEST_CASE("an address that another host has is not taken, until it is free", "[n
     if (!may_unshare()) {
         return;
     }
-    Scene scene;
-    scene.pair.far.run("ip addr add 10.1.0.80/24 dev far");
+    Scene scene(GENERATE(Family::v4, Family::v6));
+    const char* address = scene.family == Family::v4 ? "10.1.0.80/24 dev far" : "2001:db8::80/64 dev far nodad";
+    scene.pair.far.run(fmt::format("ip addr add {}", address));
     scene.announcer->claim({scene.vip()}, false);
     REQUIRE(scene.decided(1));
     CHECK(scene.decisions.front().owner == far_mac);
@@ -167,7 +131,7 @@ TEST_CASE("an address that another host has is not taken, until it is free", "[n
     CHECK(scene.decisions.size() == 1);
     CHECK(scene.announcements() == 0);
 
-    scene.pair.far.run("ip addr del 10.1.0.80/24 dev far");
+    scene.pair.far.run(fmt::format("ip addr del {}", address));
     REQUIRE(scene.decided(2));
     CHECK_FALSE(scene.decisions.back().owner);
     CHECK(scene.until([&] { return scene.announcements() >= 1; }));
@@ -177,10 +141,10 @@ TEST_CASE("another host's probe for the same address is a conflict", "[net][root
     if (!may_unshare()) {
         return;
     }
-    Scene scene;
+    Scene scene(GENERATE(Family::v4, Family::v6));
     scene.announcer->claim({scene.vip()}, false);
     REQUIRE(scene.until([&] { return scene.probes() >= 1; }));
-    REQUIRE(scene.far_wire->send(arp::probe(far_mac, vip_bytes)));
+    REQUIRE(scene.far_wire->send(proxip::net::probe(far_mac, scene.address())));
     REQUIRE(scene.decided(1));
     CHECK(scene.decisions.front().owner == far_mac);
 }
@@ -189,13 +153,28 @@ TEST_CASE("a question for the address, and our own MAC, are no conflict", "[net]
     if (!may_unshare()) {
         return;
     }
-    Scene scene;
+    Scene scene(GENERATE(Family::v4, Family::v6));
     scene.announcer->claim({scene.vip()}, false);
     REQUIRE(scene.until([&] { return scene.probes() >= 1; }));
-    arp::Frame question = arp::probe(far_mac, vip_bytes);
-    std::ranges::copy(arp::Ipv4{10, 1, 0, 2}, question.begin() + 28);
-    REQUIRE(scene.far_wire->send(question));
-    REQUIRE(scene.far_wire->send(arp::announcement(near_mac, vip_bytes))); // by way of another of our links
+    REQUIRE(scene.far_wire->send(question(far_mac, scene.address())));
+    REQUIRE(
+        scene.far_wire->send(proxip::net::announcement(near_mac, scene.address()))); // by way of another of our links
+    REQUIRE(scene.decided(1));
+    CHECK_FALSE(scene.decisions.front().owner);
+}
+
+TEST_CASE("what is said in a VLAN is not said of this link", "[net][root]") {
+    if (!may_unshare()) {
+        return;
+    }
+    Scene scene(GENERATE(Family::v4, Family::v6));
+    scene.announcer->claim({scene.vip()}, false);
+    REQUIRE(scene.until([&] { return scene.probes() >= 1; }));
+    Frame tagged = proxip::net::announcement(far_mac, scene.address());
+    const int vlan = GENERATE(5, 4095);
+    const auto byte = [](int value) { return static_cast<std::uint8_t>(value); };
+    tagged.insert(tagged.begin() + 12, {0x81, 0x00, byte(vlan >> 8), byte(vlan)});
+    REQUIRE(scene.far_wire->send(tagged));
     REQUIRE(scene.decided(1));
     CHECK_FALSE(scene.decisions.front().owner);
 }
@@ -204,7 +183,7 @@ TEST_CASE("a claim on a link that is down waits for it", "[net][root]") {
     if (!may_unshare()) {
         return;
     }
-    Scene scene;
+    Scene scene(GENERATE(Family::v4, Family::v6));
     const char* which = GENERATE("near", "far");
     Namespace const& side = std::string(which) == "near" ? scene.pair.near : scene.pair.far;
     side.run(fmt::format("ip link set {} down", which));
@@ -221,7 +200,7 @@ TEST_CASE("a link that vanishes takes nothing with it", "[net][root]") {
     if (!may_unshare()) {
         return;
     }
-    Scene scene;
+    Scene scene(GENERATE(Family::v4, Family::v6));
     const Claim gone = scene.vip();
     scene.announcer->claim({gone}, false);
     REQUIRE(scene.decided(1));
@@ -238,25 +217,21 @@ TEST_CASE("a link that vanishes takes nothing with it", "[net][root]") {
     CHECK(scene.decisions.back().claim == again);
 }
 
-TEST_CASE("where there is no ARP there is nothing to ask", "[net][root]") {
+TEST_CASE("where there is no Ethernet there is nothing to ask", "[net][root]") {
     if (!may_unshare()) {
         return;
     }
-    Scene scene;
-    Claim v6 = scene.vip();
-    v6.address = Address::parse("2001:db8::80").value();
-    scene.announcer->claim({scene.vip("lo"), v6}, false);
-    REQUIRE(scene.decided(2));
-    for (const Decision& decision : scene.decisions) {
-        CHECK_FALSE(decision.owner);
-    }
+    Scene scene(GENERATE(Family::v4, Family::v6));
+    scene.announcer->claim({scene.vip("lo")}, false);
+    REQUIRE(scene.decided(1));
+    CHECK_FALSE(scene.decisions.front().owner);
 }
 
 TEST_CASE("a pool of a thousand addresses is claimed at once", "[net][root]") {
     if (!may_unshare()) {
         return;
     }
-    Scene scene;
+    Scene scene(GENERATE(Family::v4, Family::v6));
     std::vector<Claim> pool;
     Claim next = scene.vip();
     for (int i = 0; i < 1000; ++i) {
@@ -273,9 +248,9 @@ TEST_CASE("claims may change from within a decision", "[net][root]") {
     if (!may_unshare()) {
         return;
     }
-    Scene scene;
+    Scene scene(GENERATE(Family::v4, Family::v6));
     Claim other = scene.vip();
-    other.address = Address::parse("10.1.0.81").value();
+    other.address = other.address.next();
     std::vector<Claim> taken;
     const Inside near(scene.pair.near);
     std::unique_ptr<Announcer> announcer;

@@ -112,11 +112,15 @@ TEST_CASE("the route to a destination", "[net][root]") {
         return;
     }
     const Pair pair;
-    pair.near.run("ip addr add 10.1.0.1/24 dev near && ip addr add 2001:db8::1/64 dev near nodad && "
+    pair.near.run("sysctl -qw net.ipv6.conf.near.forwarding=1 && "
+                  "ip addr add 10.1.0.1/24 dev near && ip addr add 2001:db8::1/64 dev near nodad && "
                   "ip route add 10.2.0.0/16 via 10.1.0.9 && ip route add 10.6.0.0/16 via inet6 2001:db8::9 && "
                   "ip route add 2001:db8:2::/64 via 2001:db8::9 && "
                   "ip route add unreachable 10.7.0.0/16 && ip route add blackhole 10.8.0.0/16 && "
-                  "ip route add prohibit 10.9.0.0/16");
+                  "ip route add prohibit 10.9.0.0/16 && "
+                  "ip route add unreachable 2001:db8:7::/64 && ip route add blackhole 2001:db8:8::/64 && "
+                  "ip route add prohibit 2001:db8:9::/64 && ip route add 2001:db8:3::/64 via fe80::9 dev near && "
+                  "ip route add 10.10.0.0/16 via inet6 fe80::9 dev near");
     const Inside inside(pair.near);
     const auto netlink = Netlink::open().value();
     const auto index = link_named(*netlink, "near").index;
@@ -126,8 +130,11 @@ TEST_CASE("the route to a destination", "[net][root]") {
     CHECK(on_link->link == index);
     CHECK_FALSE(on_link->gateway);
 
-    const std::vector<std::pair<const char*, const char*>> by_gateway{
-        {"10.2.0.1", "10.1.0.9"}, {"10.6.0.1", "2001:db8::9"}, {"2001:db8:2::1", "2001:db8::9"}};
+    const std::vector<std::pair<const char*, const char*>> by_gateway{{"10.2.0.1", "10.1.0.9"},
+                                                                      {"10.6.0.1", "2001:db8::9"},
+                                                                      {"2001:db8:2::1", "2001:db8::9"},
+                                                                      {"2001:db8:3::1", "fe80::9"},
+                                                                      {"10.10.0.1", "fe80::9"}};
     for (const auto& [destination, gateway] : by_gateway) {
         INFO(destination);
         const auto route = netlink->route(address(destination));
@@ -137,9 +144,19 @@ TEST_CASE("the route to a destination", "[net][root]") {
     }
 
     const std::vector<std::pair<const char*, const char*>> refused{
-        {"192.0.2.1", "no route to host 192.0.2.1"},          {"10.7.0.1", "no route to host 10.7.0.1"},
-        {"10.8.0.1", "the route to 10.8.0.1 is a blackhole"}, {"10.9.0.1", "the route to 10.9.0.1 is prohibited"},
-        {"10.1.0.1", "10.1.0.1 is an address of this host"},  {"10.1.0.255", "10.1.0.255 is a broadcast address"}};
+        {"192.0.2.1", "no route to host 192.0.2.1"},
+        {"10.7.0.1", "no route to host 10.7.0.1"},
+        {"10.8.0.1", "the route to 10.8.0.1 is a blackhole"},
+        {"10.9.0.1", "the route to 10.9.0.1 is prohibited"},
+        {"10.1.0.1", "10.1.0.1 is an address of this host"},
+        {"10.1.0.255", "10.1.0.255 is a broadcast address"},
+        {"2001:db8:99::1", "no route to host 2001:db8:99::1"},
+        {"2001:db8:7::1", "no route to host 2001:db8:7::1"},
+        {"2001:db8:8::1", "the route to 2001:db8:8::1 is a blackhole"},
+        {"2001:db8:9::1", "the route to 2001:db8:9::1 is prohibited"},
+        {"2001:db8::1", "2001:db8::1 is an address of this host"},
+        {"2001:db8::", "2001:db8:: is an anycast address of this host's networks"},
+        {"ff02::1", "ff02::1 is a multicast address"}};
     for (const auto& [destination, message] : refused) {
         const auto route = netlink->route(address(destination));
         INFO(destination);

@@ -264,6 +264,37 @@ TEST_CASE("port arithmetic: 2 bytes x ports x addresses x endpoints", "[policy]"
     CHECK(refused.error().path == "agent.max_port_memory");
 }
 
+TEST_CASE("image: of a pool with both families a service has the Proxy IPs of its own", "[policy]") {
+    Config wanted = config();
+    wanted.pools[0].addresses = {AddressRange::parse("2001:db8::fe00-2001:db8::fe02").value(),
+                                 AddressRange::parse("192.0.2.254").value()};
+    wanted.services = {service("six", "tcp://[2001:db8::80]:80", {backend("[2001:db8:1::11]:80")}),
+                       service("four", "tcp://192.0.2.80:80", {backend("203.0.113.11:80")}),
+                       service("six too", "tcp://[2001:db8::81]:80", {backend("[2001:db8:1::11]:80")})};
+    Identities ids;
+    const auto image = compile(wanted, all, ids, seed).value();
+    const auto proxies_of = [&](std::size_t number) {
+        std::vector<std::string> out;
+        const auto& entry = image.backends.at(number);
+        for (std::uint32_t i = 0; i < entry.source_count; ++i) {
+            const auto id = image.sources.at(entry.source_first + i).proxy;
+            const auto found = std::ranges::find(image.proxies, id, [](const auto& proxy) { return proxy.first; });
+            REQUIRE(found != image.proxies.end());
+            out.push_back(proxip::policy::from_abi(found->second.address, found->second.family).text());
+        }
+        return out;
+    };
+    CHECK(proxies_of(0) == std::vector<std::string>{"2001:db8::fe00", "2001:db8::fe01", "2001:db8::fe02"});
+    CHECK(proxies_of(1) == std::vector<std::string>{"192.0.2.254"});
+    CHECK(proxies_of(2) == proxies_of(0));
+    CHECK(image.rings.size() == 4);
+    CHECK(port_arithmetic(wanted).bytes == 2ULL * 64512 * image.rings.size());
+    CHECK(port_arithmetic(wanted).endpoints == 2);
+    CHECK(image.services[0].vip.family == abi::ABI_IPV6);
+    CHECK(image.matches[0].first.family == abi::ABI_IPV6);
+    CHECK(image.endpoints[0].second.family == abi::ABI_IPV6);
+}
+
 TEST_CASE("image: refused with its place when the kernel's tables are too small", "[policy]") {
     Config wanted = config();
     wanted.services.clear();

@@ -1,0 +1,16 @@
+#pragma once
+
+// The first packet of a connection as a frame, for explain: pure.
+
+#include <cstdint>
+#include <vector>
+
+#include "dataplane/dataplane.hpp"
+
+namespace proxip::dataplane {
+
+// A SYN or an empty datagram, IPv4 or IPv6 by the family of the addresses, from the Ethernet header on and padded as a
+// driver would. Checksums are left out: a decision does not read them.
+[[nodiscard]] std::vector<std::uint8_t> first_packet(const Question& question, const Mac& destination_mac);
+
+} // namespace proxip::dataplane
