@@ -153,24 +153,30 @@ std::optional<dataplane::Connection> Rig::connection_of(std::uint16_t from_port,
     return std::nullopt;
 }
 
-void Rig::flags(std::uint32_t ifindex, std::uint16_t set, std::uint16_t cleared) const {
-    for (std::uint32_t place = 0; place < abi::ABI_MAX_IFACES; ++place) {
+std::uint32_t Rig::place_of(std::uint32_t ifindex) const {
+    for (std::uint32_t place = 1; place < abi::ABI_MAX_IFACES; ++place) {
         abi::abi_iface entry{};
         if (bpf_map_lookup_elem(map("iface"), &place, &entry) == 0 && entry.ifindex == ifindex) {
-            entry.flags = static_cast<std::uint16_t>((entry.flags | set) & ~cleared);
-            (void)bpf_map_update_elem(map("iface"), &place, &entry, BPF_ANY);
-        }
-    }
-}
-
-std::uint16_t Rig::flags_of(std::uint32_t ifindex) const {
-    for (std::uint32_t place = 0; place < abi::ABI_MAX_IFACES; ++place) {
-        abi::abi_iface entry{};
-        if (bpf_map_lookup_elem(map("iface"), &place, &entry) == 0 && entry.ifindex == ifindex) {
-            return entry.flags;
+            return place;
         }
     }
     return 0;
+}
+
+void Rig::flags(std::uint32_t ifindex, std::uint16_t set, std::uint16_t cleared) const {
+    const std::uint32_t place = place_of(ifindex);
+    abi::abi_iface entry{};
+    if (place == 0 || bpf_map_lookup_elem(map("iface"), &place, &entry) != 0) {
+        throw std::runtime_error("flags of an interface that is not ours");
+    }
+    entry.flags = static_cast<std::uint16_t>((entry.flags | set) & ~cleared);
+    (void)bpf_map_update_elem(map("iface"), &place, &entry, BPF_ANY);
+}
+
+std::uint16_t Rig::flags_of(std::uint32_t ifindex) const {
+    const std::uint32_t place = place_of(ifindex);
+    abi::abi_iface entry{};
+    return bpf_map_lookup_elem(map("iface"), &place, &entry) == 0 ? entry.flags : std::uint16_t{0};
 }
 
 void Rig::mtu(std::uint32_t ifindex, std::uint32_t bytes) {

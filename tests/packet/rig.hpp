@@ -54,6 +54,7 @@ class Rig {
 
     void flags(std::uint32_t ifindex, std::uint16_t set, std::uint16_t cleared) const; // enum abi_iface_flags
     [[nodiscard]] std::uint16_t flags_of(std::uint32_t ifindex) const;
+    [[nodiscard]] std::uint32_t place_of(std::uint32_t ifindex) const; // in `iface`; 0: it has none
     void mtu(std::uint32_t ifindex, std::uint32_t bytes);
     void paths(const dataplane::Path& path); // of every endpoint
     [[nodiscard]] dataplane::Path path() const {
