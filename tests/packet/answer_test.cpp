@@ -1,25 +1,17 @@
 #include <catch2/catch.hpp>
 
-#include <algorithm>
-
 #include "packet/rig.hpp"
 
 namespace proxip::packet {
 
 namespace {
 
-// RFC 1812 section 4.3.2.3: as much as fits into 576 bytes, with the headers of the error.
-Payload quote_of(const Packet& packet) {
-    constexpr std::size_t most = 576 - 20 - 8;
-    Bytes ip = packet.ip_packet();
-    ip.resize(std::min(ip.size(), most));
-    return Payload(std::move(ip));
-}
+constexpr std::size_t most_quoted = 576 - 20 - 8; // RFC 1812 section 4.3.2.3: 576 bytes with the headers of the error
 
 constexpr Ipv4 answer_from_vip{.source = vip, .destination = client, .id = 0};
 
 Frame icmp_error(const Packet& about, std::uint8_t type, std::uint8_t code, std::uint16_t mtu = 0) {
-    return to_client() / answer_from_vip / Icmp{.type = type, .code = code, .second = mtu} / quote_of(about);
+    return to_client() / answer_from_vip / Icmp{.type = type, .code = code, .second = mtu} / quote(about, most_quoted);
 }
 
 Config without_backends(OnFailure on_failure = OnFailure::reset) {
@@ -200,7 +192,7 @@ TEST_CASE("a TTL that ends here is answered as it came", "[answer]") {
     const Packet reply = from_backend() / reply_ip({.ttl = 1}) / Tcp{.source = backend_port, .destination = port};
     CHECK(rig.from_backend(reply).frame ==
           Frame(Ethernet{.destination = backend_mac, .source = back_mac} /
-                Ipv4{.source = proxy, .destination = backend, .id = 0} / Icmp{.type = 11} / quote_of(reply)));
+                Ipv4{.source = proxy, .destination = backend, .id = 0} / Icmp{.type = 11} / quote(reply)));
     CHECK(rig.count(abi::ABI_TTL_EXPIRED) == 3);
     CHECK(rig.connections().size() == 1);
     CHECK(rig.connection_of(client_port)->in.packets == 2); // what was not forwarded is not the connection's
