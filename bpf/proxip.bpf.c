@@ -229,7 +229,7 @@ int proxip_fragment(struct xdp_md *ctx)
 		id_be = leave_trail(&p, &f, &to);
 	learn_client(&f, &p);
 	conn_follow(&f, &p);
-	if (!translate_fragment(ctx, &p, &to, id_be))
+	if (!translate_fragment(&p, &to, id_be))
 		return counted_drop(ABI_TRANSLATE);
 	count(ABI_FRAGMENTS);
 	write_macs(&p, &way.hop, way.out);
