@@ -83,9 +83,12 @@ static __always_inline bool write_ipv6_id(struct packet *p, __u32 id_be)
 	return false;
 }
 
-static __always_inline bool translate_fragment(struct xdp_md *ctx, struct packet *p, const struct abi_tuple *to, __u32 id_be)
+/* Whoever cuts a datagram has finished its checksum before, on a veth as well. */
+static __always_inline bool translate_fragment(struct packet *p, const struct abi_tuple *to, __u32 id_be)
 {
-	if (p->fragment != FRAGMENT_LATER && !translate_l4(ctx, p, to))
+	__u16 *field = p->fragment != FRAGMENT_LATER ? l4_checksum(p) : NULL;
+
+	if (p->fragment != FRAGMENT_LATER && (!field || !change_l4(p, to, field)))
 		return false;
 	if (p->tuple.family == ABI_IPV6) {
 		if (!write_ipv6_id(p, id_be))

@@ -174,6 +174,11 @@ static __always_inline enum frame_kind parse_ipv4(struct xdp_md *ctx, struct pac
 #define EXTENSION_HEADERS 6
 #define EXTENSION_BYTES 0x1ff
 
+static __always_inline bool is_walked_over(__u8 next)
+{
+	return next == NEXT_HOP_BY_HOP || next == NEXT_ROUTING || next == NEXT_DESTINATION || next == NEXT_FRAGMENT;
+}
+
 /* To the L4 header behind IPv6's extension headers. A frame of its own: hardly any packet has them. */
 static __noinline int walk_extensions(struct packet *p)
 {
@@ -183,7 +188,7 @@ static __noinline int walk_extensions(struct packet *p)
 	for (int i = 0; i < EXTENSION_HEADERS; i++) {
 		struct ipv6_extension *header = (void *)p->ip6 + (offset & EXTENSION_BYTES);
 
-		if (next != NEXT_HOP_BY_HOP && next != NEXT_ROUTING && next != NEXT_DESTINATION && next != NEXT_FRAGMENT)
+		if (!is_walked_over(next))
 			break;
 		if ((void *)(header + 1) > p->end)
 			return FRAME_MALFORMED;
@@ -207,6 +212,8 @@ static __noinline int walk_extensions(struct packet *p)
 		if (p->fragment == FRAGMENT_LATER)
 			break;
 	}
+	if (p->fragment != FRAGMENT_LATER && is_walked_over(next)) /* one too many */
+		return FRAME_EXTENSION;
 	p->tuple.protocol = next;
 	p->l4_offset = offset;
 	p->l4 = (void *)p->ip6 + (offset & EXTENSION_BYTES);

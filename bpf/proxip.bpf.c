@@ -173,8 +173,11 @@ int proxip_control(struct xdp_md *ctx)
 	}
 	info = find_local(&p.tuple.destination, p.tuple.family);
 	if (info && is_ours_to_answer(info) && is_echo_request(&p)) {
-		note_verdict(ABI_VERDICT_ANSWER, 0, ABI_ANSWER_ECHO);
-		return dry_run ? XDP_PASS : answered(ctx, &p, ABI_ANSWERED_ECHO, make_echo_reply(&p));
+		if (is_unicast(&p.tuple.source, p.tuple.family)) {
+			note_verdict(ABI_VERDICT_ANSWER, 0, ABI_ANSWER_ECHO);
+			return dry_run ? XDP_PASS : answered(ctx, &p, ABI_ANSWERED_ECHO, make_echo_reply(&p));
+		}
+		reason = ABI_BAD_SOURCE;
 	}
 	if (info && !(info->flags & ABI_LOCAL_HOST)) {
 		note_verdict(ABI_VERDICT_DROP, reason, 0);
@@ -229,7 +232,7 @@ int proxip_fragment(struct xdp_md *ctx)
 		id_be = leave_trail(&p, &f, &w->leaving);
 	learn_client(&f, &p);
 	conn_follow(&f, &p);
-	if (!translate_fragment(ctx, &p, &w->leaving, id_be))
+	if (!translate_fragment(&p, &w->leaving, id_be))
 		return counted_drop(ABI_TRANSLATE);
 	count(ABI_FRAGMENTS);
 	write_macs(&p, &way.hop, way.out);

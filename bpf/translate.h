@@ -55,10 +55,10 @@ static __always_inline __u16 *l4_checksum(const struct packet *p)
 
 /* A veth hands over what a local sender left for a NIC to finish: a checksum field that holds the pseudo-header's sum. Nothing
  * says so, and the redirect loses the mark that did; but a field that equals that sum is right after a full computation
- * whether it was unfinished or complete by chance. A sender that cuts a datagram into fragments has finished it before. */
+ * whether it was unfinished or complete by chance. */
 static __always_inline bool may_be_partial(const struct packet *p, __u16 field)
 {
-	return (p->in->flags & ABI_IFACE_PARTIAL) && !p->fragment && field == csum_fold(csum_pseudo(&p->tuple, p->l4_bytes));
+	return (p->in->flags & ABI_IFACE_PARTIAL) && field == csum_fold(csum_pseudo(&p->tuple, p->l4_bytes));
 }
 
 static __always_inline bool write_ports(struct packet *p, const struct abi_tuple *to)
@@ -72,33 +72,42 @@ static __always_inline bool write_ports(struct packet *p, const struct abi_tuple
 	return true;
 }
 
+/* Its checksum is finished: it changes as the tuple does. */
+static __always_inline bool change_l4(struct packet *p, const struct abi_tuple *to, __u16 *field)
+{
+	bool udp = p->tuple.protocol == IPPROTO_UDP;
+
+	if (udp && *field == 0) /* the sender made none (RFC 768) */
+		return write_ports(p, to);
+	*field = csum_apply(*field, csum_change(tuple_sum(&p->tuple), tuple_sum(to)));
+	if (udp && *field == 0)
+		*field = 0xffff;
+	return write_ports(p, to);
+}
+
+static __always_inline bool finish_l4(struct xdp_md *ctx, struct packet *p, const struct abi_tuple *to, __u16 *field)
+{
+	int sum;
+
+	*field = 0;
+	if (!write_ports(p, to))
+		return false;
+	sum = csum_frame(ctx, l4_in_frame(p), p->l4_bytes);
+	if (sum < 0)
+		return false;
+	*field = ~csum_fold((__u64)sum + csum_pseudo(to, p->l4_bytes));
+	if (p->tuple.protocol == IPPROTO_UDP && *field == 0)
+		*field = 0xffff;
+	return true;
+}
+
 static __always_inline bool translate_l4(struct xdp_md *ctx, struct packet *p, const struct abi_tuple *to)
 {
-	bool tcp = p->tuple.protocol == IPPROTO_TCP;
 	__u16 *field = l4_checksum(p);
 
 	if (!field)
 		return false;
-	if (!tcp && *field == 0) /* the sender made none (RFC 768) */
-		return write_ports(p, to);
-	if (unlikely(may_be_partial(p, *field))) {
-		int sum;
-
-		*field = 0;
-		if (!write_ports(p, to))
-			return false;
-		sum = csum_frame(ctx, l4_in_frame(p), p->l4_bytes);
-		if (sum < 0)
-			return false;
-		*field = ~csum_fold((__u64)sum + csum_pseudo(to, p->l4_bytes));
-	} else {
-		*field = csum_apply(*field, csum_change(tuple_sum(&p->tuple), tuple_sum(to)));
-		if (!write_ports(p, to))
-			return false;
-	}
-	if (!tcp && *field == 0)
-		*field = 0xffff;
-	return true;
+	return unlikely(may_be_partial(p, *field)) ? finish_l4(ctx, p, to, field) : change_l4(p, to, field);
 }
 
 /* Of a datagram that is in fragments, or may be further on: two clients behind one Proxy IP may have chosen the same, and so

@@ -6,15 +6,12 @@ namespace proxip::packet {
 
 namespace {
 
-Payload quote_of(const Packet& packet) { // RFC 792: the header and eight bytes
-    const Bytes ip = packet.ip_packet();
-    return Payload(Bytes(ip.begin(), ip.begin() + 28));
-}
+constexpr std::size_t most_quoted = 576 - 20 - 8; // RFC 1812 section 4.3.2.3: 576 bytes with the headers of the error
 
 constexpr Ipv4 answer_from_vip{.source = vip, .destination = client, .id = 0};
 
 Frame icmp_error(const Packet& about, std::uint8_t type, std::uint8_t code, std::uint16_t mtu = 0) {
-    return to_client() / answer_from_vip / Icmp{.type = type, .code = code, .second = mtu} / quote_of(about);
+    return to_client() / answer_from_vip / Icmp{.type = type, .code = code, .second = mtu} / quote(about, most_quoted);
 }
 
 Config without_backends(OnFailure on_failure = OnFailure::reset) {
@@ -158,10 +155,21 @@ TEST_CASE("without a backend UDP is answered with port unreachable", "[answer]")
     CHECK(rig.count(abi::ABI_ANSWERED_ICMP) == 1);
 }
 
-TEST_CASE("UDP without data is quoted whole", "[answer]") {
+TEST_CASE("an ICMP error quotes the packet whole up to 576 bytes in all, without the frame's padding", "[answer]") {
     const Rig rig(without_backends());
-    const Packet question = Ethernet{} / Ipv4{} / Udp{} / Padding{18};
-    CHECK(rig.from_client(question).frame == icmp_error(question, 3, 3));
+    const auto answered = [&](std::size_t size, std::size_t padding = 0) {
+        INFO("UDP with " << size << " bytes of data, " << padding << " of padding");
+        const Packet question = Ethernet{} / Ipv4{} / Udp{} / Payload{size} / Padding{padding};
+        const Outcome out = rig.from_client(question);
+        CHECK(out.frame == icmp_error(question, 3, 3));
+        return out.frame.bytes.size() - 14;
+    };
+    CHECK(answered(0, 18) == 56);
+    CHECK(answered(1, 17) == 57);
+    CHECK(answered(519) == 575);
+    CHECK(answered(520) == 576);
+    CHECK(answered(521) == 576);
+    CHECK(answered(1472) == 576);
 }
 
 TEST_CASE("on_failure = drop is silent", "[answer]") {
@@ -184,7 +192,7 @@ TEST_CASE("a TTL that ends here is answered as it came", "[answer]") {
     const Packet reply = from_backend() / reply_ip({.ttl = 1}) / Tcp{.source = backend_port, .destination = port};
     CHECK(rig.from_backend(reply).frame ==
           Frame(Ethernet{.destination = backend_mac, .source = back_mac} /
-                Ipv4{.source = proxy, .destination = backend, .id = 0} / Icmp{.type = 11} / quote_of(reply)));
+                Ipv4{.source = proxy, .destination = backend, .id = 0} / Icmp{.type = 11} / quote(reply)));
     CHECK(rig.count(abi::ABI_TTL_EXPIRED) == 3);
     CHECK(rig.connections().size() == 1);
     CHECK(rig.connection_of(client_port)->in.packets == 2); // what was not forwarded is not the connection's
@@ -198,6 +206,24 @@ TEST_CASE("what is larger than the MTU of its way out is told so, with that MTU 
     CHECK(rig.from_client(large).frame == icmp_error(large, 3, 4, 1400));
     CHECK(rig.count(abi::ABI_TOO_BIG) == 1);
     CHECK(rig.from_client(Ethernet{} / Ipv4{} / Tcp{} / Payload{1360} / Padding{20}).verdict == Verdict::redirect);
+}
+
+TEST_CASE("without a next hop the sender is told host unreachable, and no connection is made", "[answer]") {
+    Rig rig;
+    rig.paths({});
+    const Packet syn = Ethernet{} / Ipv4{} / Tcp{.flags = Syn};
+    CHECK(rig.from_client(syn).frame == icmp_error(syn, 3, 1));
+    CHECK(rig.connections().empty());
+
+    rig.paths(rig.path());
+    CHECK(rig.from_client(syn).verdict == Verdict::redirect);
+    CHECK(rig.connections().size() == 1);
+
+    rig.paths({});
+    const Packet next = Ethernet{} / Ipv4{} / Tcp{} / Payload{3};
+    CHECK(rig.from_client(next).frame == icmp_error(next, 3, 1));
+    CHECK(rig.count(abi::ABI_NO_NEXT_HOP) == 2);
+    CHECK(rig.connection_of(client_port)->in.packets == 1);
 }
 
 TEST_CASE("ICMP errors are limited in rate", "[answer]") {
@@ -214,11 +240,19 @@ TEST_CASE("ICMP errors are limited in rate", "[answer]") {
     CHECK(rig.count(abi::ABI_NO_BACKEND) == sent);
 }
 
-TEST_CASE("what has IP options is dropped without an ICMP error, and counted", "[answer]") {
+TEST_CASE("what has IP options is refused as any other, and quoted with them", "[answer]") {
     const Rig rig(without_backends());
-    CHECK(rig.from_client(Ethernet{} / Ipv4{.options = {1, 1, 1, 0}} / Udp{} / Payload{8}).verdict == Verdict::drop);
-    CHECK(rig.count(abi::ABI_NO_BACKEND) == 1);
-    CHECK(rig.count(abi::ABI_ANSWERED_ICMP) == 0);
+    const Ipv4 with_options{.options = {1, 1, 1, 0}};
+    const Packet question = Ethernet{} / with_options / Udp{} / Payload{8};
+    CHECK(rig.from_client(question).frame == icmp_error(question, 3, 3));
+    CHECK(
+        rig.from_client(Ethernet{} / with_options / Tcp{.seq = 41, .flags = Syn}).frame ==
+        Frame(
+            to_client() / answer_from_vip /
+            Tcp{.source = web_port, .destination = client_port, .seq = 0, .ack = 42, .flags = Rst | Ack, .window = 0}));
+    CHECK(rig.count(abi::ABI_NO_BACKEND) == 2);
+    CHECK(rig.count(abi::ABI_ANSWERED_ICMP) == 1);
+    CHECK(rig.count(abi::ABI_ANSWERED_RST) == 1);
 }
 
 } // namespace proxip::packet

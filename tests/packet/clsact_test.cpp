@@ -72,6 +72,7 @@ TEST_CASE("an answer that cannot be redirected is marked to go back", "[clsact]"
     REQUIRE(out.mark.has_value());
     CHECK(out.mark->magic == rig.magic());
     CHECK(out.mark->kind == abi::ABI_MARK_READY);
+    CHECK(out.mark->slot == rig.place_of(rig.front));
 }
 
 TEST_CASE("a packet larger than the MTU is left to the clsact program where XDP is generic", "[clsact]") {

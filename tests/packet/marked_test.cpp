@@ -64,14 +64,29 @@ TEST_CASE("a frame marked as a reply goes back to the client", "[marked]") {
           Frame(to_client() / reply_translated() / Tcp{.source = web_port, .destination = client_port} / Payload{33}));
 }
 
-TEST_CASE("a marked answer goes back as it is", "[marked]") {
+TEST_CASE("a frame that is marked as ready leaves as it is, by the interface that the mark names", "[marked]") {
     const MarkedRig rig;
-    const Frame answer = to_client() / Ipv4{.source = vip, .destination = client} / Icmp{.type = 0};
-    rig.client_side.send(
-        marked({.magic = rig.magic(), .slot = 0, .generation = 0, .kind = abi::ABI_MARK_READY}, answer));
-    const auto sent = rig.client_side.receive();
-    REQUIRE(sent.has_value());
-    CHECK(*sent == answer);
+    const Frame ready = to_client() / Ipv4{.source = vip, .destination = client} / Icmp{.type = 0};
+    const auto send_ready = [&](std::uint32_t place) {
+        rig.client_side.send(
+            marked({.magic = rig.magic(), .slot = place, .generation = 0, .kind = abi::ABI_MARK_READY}, ready));
+    };
+    SECTION("back where it came from") {
+        send_ready(rig.place_of(rig.front));
+        const auto sent = rig.client_side.receive();
+        REQUIRE(sent.has_value());
+        CHECK(*sent == ready);
+    }
+    SECTION("on to the other side") {
+        send_ready(rig.place_of(rig.back));
+        const auto sent = rig.backend_side.receive();
+        REQUIRE(sent.has_value());
+        CHECK(*sent == ready);
+    }
+    SECTION("an interface that is gone meanwhile") {
+        send_ready(0); // never used
+        CHECK(rig.comes_to_count(abi::ABI_NO_NEXT_HOP));
+    }
 }
 
 TEST_CASE("the mark of another data plane is none", "[marked]") {

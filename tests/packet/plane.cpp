@@ -46,6 +46,10 @@ void remove_connections(const dataplane::Dataplane& plane) {
     while (bpf_map_get_next_key(conn, nullptr, &key) == 0) {
         (void)bpf_map_delete_elem(conn, &key);
     }
+    const int trail = dataplane::map_fd(plane, "trail");
+    for (abi::abi_datagram datagram{}; bpf_map_get_next_key(trail, nullptr, &datagram) == 0;) {
+        (void)bpf_map_delete_elem(trail, &datagram);
+    }
     std::uint32_t slot = 0;
     while (bpf_map_lookup_and_delete_elem(dataplane::map_fd(plane, "free_slots"), nullptr, &slot) == 0) {
     }

@@ -185,13 +185,4 @@ TEST_CASE("every reason comes about once, or it is said why not here", "[reasons
     }
 }
 
-TEST_CASE("a packet without a next hop makes no connection", "[reasons]") {
-    Rig rig;
-    rig.paths({});
-    CHECK(rig.say(client_port, Syn) == Verdict::drop);
-    CHECK(rig.connections().empty());
-    rig.paths(rig.path());
-    CHECK(rig.say(client_port, Syn) == Verdict::redirect);
-}
-
 } // namespace proxip::packet

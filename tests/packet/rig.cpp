@@ -34,13 +34,15 @@ Service service(const char* name, const char* address_text, std::vector<proxip::
     return out;
 }
 
-// Of what was forwarded; an answer comes from the VIP.
+// Of what was forwarded, without extension headers; an answer comes from the VIP.
 std::uint16_t source_port(const Outcome& outcome) {
-    constexpr std::size_t ip_source = 14 + 12;
-    constexpr std::size_t l4 = 14 + 20;
     const Bytes& bytes = outcome.frame.bytes;
-    const bool forwarded =
-        outcome.verdict == Verdict::redirect && !std::equal(vip.begin(), vip.end(), bytes.begin() + ip_source);
+    const bool v6 = bytes.at(12) == 0x86;
+    const auto ip_source = bytes.begin() + 14 + (v6 ? 8 : 12);
+    const std::size_t l4 = 14U + (v6 ? 40U : 20U);
+    const bool from_vip =
+        v6 ? std::equal(vip6.begin(), vip6.end(), ip_source) : std::equal(vip.begin(), vip.end(), ip_source);
+    const bool forwarded = outcome.verdict == Verdict::redirect && !from_vip;
     return forwarded ? static_cast<std::uint16_t>(bytes.at(l4) << 8 | bytes.at(l4 + 1)) : std::uint16_t{0};
 }
 
@@ -50,6 +52,10 @@ Address address(Ip ip) {
     Address out;
     std::copy(ip.begin(), ip.end(), out.bytes.begin());
     return out;
+}
+
+Address address(const Ip6& ip) {
+    return {.family = Family::v6, .bytes = ip};
 }
 
 proxip::Backend backend_at(Ip ip, std::uint16_t port) {
@@ -67,6 +73,21 @@ Config basic_config() {
     return out;
 }
 
+Config ipv6_config() {
+    const auto at = [](std::uint16_t port) {
+        return proxip::Backend{
+            .address = {.address = address(backend6), .port = port}, .weight = 1, .backup = false, .enabled = {}};
+    };
+    Config out;
+    out.pools.push_back({.name = "default",
+                         .addresses = {{.first = address(proxy6), .last = address(proxy6)}},
+                         .ports = {1024, 65535},
+                         .exclude_ports = {}});
+    out.services.push_back(service("web", "tcp://[2001:db8::80]:80", {at(backend_port)}));
+    out.services.push_back(service("dns", "udp://[2001:db8::80]:53", {at(backend_dns_port)}));
+    return out;
+}
+
 Rig::Rig(const Config& config)
     : front(make_interface("front", front_mac)), back(make_interface("back", back_mac)), plane_(clean_plane()),
       fast_(program("proxip_xdp")) {
@@ -76,6 +97,8 @@ Rig::Rig(const Config& config)
     install(config);
     local(vip, {.vip = true, .answer = true});
     local(proxy, {.proxy = true, .answer = true});
+    local(vip6, {.vip = true, .answer = true});
+    local(proxy6, {.proxy = true, .answer = true});
 }
 
 void Rig::add_link(std::uint32_t ifindex, const Mac& mac, std::uint32_t mtu) {
@@ -93,11 +116,14 @@ void Rig::install(const Config& config, const policy::Available& available, cons
     }
 }
 
+std::uint16_t Rig::open(const Frame& first) const {
+    return source_port(from_client(first));
+}
 std::uint16_t Rig::open(std::uint16_t from_port, Ip from) const {
-    return source_port(from_client(Ethernet{} / Ipv4{.source = from} / Tcp{.source = from_port, .flags = Syn}));
+    return open(Ethernet{} / Ipv4{.source = from} / Tcp{.source = from_port, .flags = Syn});
 }
 std::uint16_t Rig::open_udp(std::uint16_t from_port, Ip from) const {
-    return source_port(from_client(Ethernet{} / Ipv4{.source = from} / Udp{.source = from_port} / Payload{"?"}));
+    return open(Ethernet{} / Ipv4{.source = from} / Udp{.source = from_port} / Payload{"?"});
 }
 std::uint16_t Rig::establish(std::uint16_t from_port) const {
     const auto port = open(from_port);
@@ -145,32 +171,42 @@ std::vector<dataplane::Connection> Rig::connections() const {
 }
 
 std::optional<dataplane::Connection> Rig::connection_of(std::uint16_t from_port, Ip from) const {
+    return connection_of({.address = address(from), .port = from_port});
+}
+
+std::optional<dataplane::Connection> Rig::connection_of(const SocketAddress& from) const {
     for (const auto& connection : connections()) {
-        if (connection.client == SocketAddress{.address = address(from), .port = from_port}) {
+        if (connection.client == from) {
             return connection;
         }
     }
     return std::nullopt;
 }
 
-void Rig::flags(std::uint32_t ifindex, std::uint16_t set, std::uint16_t cleared) const {
-    for (std::uint32_t place = 0; place < abi::ABI_MAX_IFACES; ++place) {
+std::uint32_t Rig::place_of(std::uint32_t ifindex) const {
+    for (std::uint32_t place = 1; place < abi::ABI_MAX_IFACES; ++place) {
         abi::abi_iface entry{};
         if (bpf_map_lookup_elem(map("iface"), &place, &entry) == 0 && entry.ifindex == ifindex) {
-            entry.flags = static_cast<std::uint16_t>((entry.flags | set) & ~cleared);
-            (void)bpf_map_update_elem(map("iface"), &place, &entry, BPF_ANY);
-        }
-    }
-}
-
-std::uint16_t Rig::flags_of(std::uint32_t ifindex) const {
-    for (std::uint32_t place = 0; place < abi::ABI_MAX_IFACES; ++place) {
-        abi::abi_iface entry{};
-        if (bpf_map_lookup_elem(map("iface"), &place, &entry) == 0 && entry.ifindex == ifindex) {
-            return entry.flags;
+            return place;
         }
     }
     return 0;
+}
+
+void Rig::flags(std::uint32_t ifindex, std::uint16_t set, std::uint16_t cleared) const {
+    const std::uint32_t place = place_of(ifindex);
+    abi::abi_iface entry{};
+    if (place == 0 || bpf_map_lookup_elem(map("iface"), &place, &entry) != 0) {
+        throw std::runtime_error("flags of an interface that is not ours");
+    }
+    entry.flags = static_cast<std::uint16_t>((entry.flags | set) & ~cleared);
+    (void)bpf_map_update_elem(map("iface"), &place, &entry, BPF_ANY);
+}
+
+std::uint16_t Rig::flags_of(std::uint32_t ifindex) const {
+    const std::uint32_t place = place_of(ifindex);
+    abi::abi_iface entry{};
+    return bpf_map_lookup_elem(map("iface"), &place, &entry) == 0 ? entry.flags : std::uint16_t{0};
 }
 
 void Rig::mtu(std::uint32_t ifindex, std::uint32_t bytes) {
@@ -183,8 +219,8 @@ void Rig::paths(const dataplane::Path& path) {
     }
 }
 
-void Rig::local(Ip ip, const dataplane::Local& how) {
-    locals_[address(ip)] = how;
+void Rig::local(const Address& ip, const dataplane::Local& how) {
+    locals_[ip] = how;
     needed(plane_.kernel->set_locals(locals_));
 }
 
@@ -227,6 +263,24 @@ Ipv4 reply_translated(Ipv4 ip) {
     ip.source = vip;
     ip.destination = client;
     ip.ttl--;
+    return ip;
+}
+
+Ipv6 translated(Ipv6 ip) {
+    ip.source = proxy6;
+    ip.destination = backend6;
+    ip.hop_limit--;
+    return ip;
+}
+Ipv6 reply_ip(Ipv6 ip) {
+    ip.source = ip.source == client6 ? backend6 : ip.source;
+    ip.destination = proxy6;
+    return ip;
+}
+Ipv6 reply_translated(Ipv6 ip) {
+    ip.source = vip6;
+    ip.destination = client6;
+    ip.hop_limit--;
     return ip;
 }
 

@@ -4,7 +4,11 @@
 //
 //     client 198.51.100.7 -- front [load balancer] back -- backends 203.0.113.11, .12
 //
-// VIP 192.0.2.80 (tcp 80, udp 53), Proxy IP 192.0.2.254.
+// VIP 192.0.2.80 (tcp 80, udp 53), Proxy IP 192.0.2.254. And the same with IPv6:
+//
+//     client 2001:db8:1::7 -- front [load balancer] back -- backend 2001:db8:2::11
+//
+// VIP 2001:db8::80, Proxy IP 2001:db8::254.
 
 #include <functional>
 #include <map>
@@ -20,7 +24,9 @@
 namespace proxip::packet {
 
 [[nodiscard]] Address address(Ip ip);
+[[nodiscard]] Address address(const Ip6& ip);
 [[nodiscard]] Config basic_config(); // "web" and "dns" with one backend, ports 1024-65535
+[[nodiscard]] Config ipv6_config();  // the same with IPv6
 [[nodiscard]] Backend backend_at(Ip ip, std::uint16_t port);
 
 class Rig {
@@ -40,6 +46,8 @@ class Rig {
     // or 0.
     std::uint16_t open(std::uint16_t from_port = client_port, Ip from = client) const;
     std::uint16_t open_udp(std::uint16_t from_port = client_port, Ip from = client) const;
+    // With that frame.
+    [[nodiscard]] std::uint16_t open(const Frame& first) const;
     // To established: SYN, SYN-ACK, ACK.
     std::uint16_t establish(std::uint16_t from_port = client_port) const;
     // One TCP segment of a connection that open() made; its verdict.
@@ -51,15 +59,18 @@ class Rig {
     [[nodiscard]] std::uint64_t all_drops() const;
     [[nodiscard]] std::vector<dataplane::Connection> connections() const;
     [[nodiscard]] std::optional<dataplane::Connection> connection_of(std::uint16_t from_port, Ip from = client) const;
+    [[nodiscard]] std::optional<dataplane::Connection> connection_of(const SocketAddress& from) const;
 
     void flags(std::uint32_t ifindex, std::uint16_t set, std::uint16_t cleared) const; // enum abi_iface_flags
     [[nodiscard]] std::uint16_t flags_of(std::uint32_t ifindex) const;
+    [[nodiscard]] std::uint32_t place_of(std::uint32_t ifindex) const; // in `iface`; 0: it has none
     void mtu(std::uint32_t ifindex, std::uint32_t bytes);
     void paths(const dataplane::Path& path); // of every endpoint
     [[nodiscard]] dataplane::Path path() const {
         return {.hop = {{.link = back, .mac = backend_mac}}, .inline_prefix = {}};
     }
-    void local(Ip ip, const dataplane::Local& how);
+    void local(Ip ip, const dataplane::Local& how) { local(address(ip), how); }
+    void local(const Ip6& ip, const dataplane::Local& how) { local(address(ip), how); }
 
     [[nodiscard]] dataplane::Dataplane& plane() const { return *plane_.kernel; }
     [[nodiscard]] std::uint32_t magic() const; // of this data plane's marks
@@ -73,6 +84,7 @@ class Rig {
     // NOLINTEND(cppcoreguidelines-non-private-member-variables-in-classes)
 
   private:
+    void local(const Address& ip, const dataplane::Local& how);
     void add_link(std::uint32_t ifindex, const Mac& mac, std::uint32_t mtu);
 
     Plane& plane_;
@@ -88,5 +100,8 @@ class Rig {
 [[nodiscard]] Ipv4 translated(Ipv4 ip = {});       // Proxy IP to backend, TTL one less
 [[nodiscard]] Ipv4 reply_ip(Ipv4 ip = {});         // backend to Proxy IP
 [[nodiscard]] Ipv4 reply_translated(Ipv4 ip = {}); // VIP to client, TTL one less
+[[nodiscard]] Ipv6 translated(Ipv6 ip);
+[[nodiscard]] Ipv6 reply_ip(Ipv6 ip);
+[[nodiscard]] Ipv6 reply_translated(Ipv6 ip);
 
 } // namespace proxip::packet

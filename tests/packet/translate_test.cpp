@@ -89,7 +89,7 @@ TEST_CASE("IP options, TOS, identification and padding go through untouched", "[
     const Rig rig;
     const auto port = rig.open();
     const Bytes router_alert = {0x94, 0x04, 0x00, 0x00};
-    const Ipv4 ip{.ttl = 2, .tos = 0x2e, .id = 0xbeef, .dont_fragment = false, .options = router_alert};
+    const Ipv4 ip{.ttl = 2, .tos = 0x2e, .id = 0xbeef, .options = router_alert};
     CHECK(rig.from_client(Ethernet{} / ip / Tcp{} / Payload{"x"} / Padding{5}).frame ==
           Frame(to_backend() / translated(ip) / Tcp{.source = port, .destination = backend_port} / Payload{"x"} /
                 Padding{5}));
