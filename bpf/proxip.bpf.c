@@ -74,7 +74,7 @@ static __always_inline __u32 program_for(const struct packet *p, enum frame_kind
 }
 
 /* A packet of an established connection ends here, counted by that connection. */
-SEC("xdp.frags")
+SEC("xdp")
 int proxip_xdp(struct xdp_md *ctx)
 {
 	struct passage to = {};
@@ -100,7 +100,7 @@ int proxip_xdp(struct xdp_md *ctx)
 }
 
 /* The one exit of new connections and refusals: every verdict is counted here. */
-SEC("xdp.frags")
+SEC("xdp")
 int proxip_slow(struct xdp_md *ctx)
 {
 	struct verdict v = {.what = ABI_VERDICT_PASS};
@@ -137,7 +137,7 @@ static __always_inline int answered(struct xdp_md *ctx, const struct packet *p, 
 }
 
 /* What is asked of us, and what routers and hosts have to say about our packets. */
-SEC("xdp.frags")
+SEC("xdp")
 int proxip_control(struct xdp_md *ctx)
 {
 	struct abi_local_info *info;
@@ -199,7 +199,7 @@ static __always_inline int without_trail(const struct packet *p)
 }
 
 /* The pieces of a datagram: the first as any packet, the others behind it. */
-SEC("xdp.frags")
+SEC("xdp")
 int proxip_fragment(struct xdp_md *ctx)
 {
 	struct passage way = {};

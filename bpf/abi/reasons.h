@@ -41,7 +41,7 @@ namespace proxip::abi {
 	EVENT(23, EXPIRED, "connections_expired", "connections removed because they were idle")                              \
 	EVENT(24, PORT_RECLAIMED, "ports_reclaimed", "closed connections that gave their port to a new one")                 \
 	EVENT(25, SLOT_RECLAIMED, "slots_reclaimed", "closed or half-open connections that gave way in a full table")        \
-	DROP(26, EXTENSION, "ipv6_extension_header", "to an address of ours, behind IPv6 headers that are not walked over")  \
+	DROP(26, EXTENSION, "extension_header", "to an address of ours, behind IPv6 headers that are not walked over")  \
 	DROP(27, ICMP_INVALID, "icmp_invalid", "an ICMP error whose checksum or quoted packet is wrong")                     \
 	DROP(28, ICMP_UNMATCHED, "icmp_unmatched", "an ICMP error to an address of ours, about no connection")               \
 	DROP(29, BAD_SOURCE, "source_not_unicast", "from an address that no host can have")                                  \

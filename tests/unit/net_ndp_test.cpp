@@ -11,6 +11,7 @@ using proxip::Family;
 using proxip::net::Mac;
 namespace ndp = proxip::net::ndp;
 
+namespace ndp_test {
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
@@ -152,3 +153,5 @@ TEST_CASE("a question for an address says nothing of who has it", "[net]") {
     CHECK_FALSE(announcement->probe);
     CHECK(announcement->mac == own);
 }
+
+} // namespace ndp_test
