@@ -23,6 +23,8 @@ badfiles     | 480 | quick | wrong files, junk, exit codes, file and hand
 main-auto    | 480 | quick | the main job, XDP mode auto
 main-native  | 480 | quick | the main job, native XDP
 main-generic | 480 | quick | the main job, generic XDP
+main6-auto    | 480 | quick | the main job with IPv6, XDP mode auto
+main6-generic | 480 | quick | the main job with IPv6, generic XDP
 hostile      | 480 | quick | the main job on a host that would spoil it
 ports        | 480 | quick | exactly as many connections as ports, and ports that come back
 survive      | 480 | quick | kill -9, no agent, restarts, --detach
@@ -50,6 +52,7 @@ body() { # NAME
     packet) "$bin/proxip_packet_tests" ;;
     control | badfiles | ports | survive | arp) "$here/network/$1.sh" ;;
     main-*) "$here/network/main.sh" "${1#main-}" ;;
+    main6-*) "$here/network/main.sh" "${1#main6-}" 6 ;;
     hostile) "$here/network/hostile_host.sh" ;;
     quickstart) "$root/examples/quickstart.sh" ;;
     kernel61) "$here/kernel61/run.sh" ;;

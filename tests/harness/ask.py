@@ -15,7 +15,7 @@ def main():
     size = int(sys.argv[4]) if len(sys.argv) > 4 else 32
     by, seen, refused = collections.Counter(), set(), 0
     for _ in range(count):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.settimeout(1.0)
             sock.connect((address, port))
             question = os.urandom(size // 2).hex()

@@ -81,12 +81,28 @@ cable() { # HOST INTERFACE HOST INTERFACE
     ip -n "$LAB-$3" link set dev "$4" up
 }
 
+# FAMILY=6: the same laboratory with IPv6. Addresses are written as in IPv4, and 1.2.3.4 stands for 2001:db8:1::4 (RFC 3849).
+FAMILY=${FAMILY:-4}
+ip_of() { # 1.2.3.4
+    if ((FAMILY == 4)); then echo "$1"; else echo "2001:db8:${1%%.*}::${1##*.}"; fi
+}
+with_port() { # ADDRESS PORT, as in URLs and configuration files
+    if [[ $1 == *:* ]]; then echo "[$1]:$2"; else echo "$1:$2"; fi
+}
+in_url() { # ADDRESS
+    if [[ $1 == *:* ]]; then echo "[$1]"; else echo "$1"; fi
+}
+
 address() { # HOST INTERFACE ADDRESS/LENGTH
-    ip -n "$LAB-$1" addr add "$3" dev "$2"
+    if ((FAMILY == 4)); then
+        ip -n "$LAB-$1" addr add "$3" dev "$2"
+    else # a second of duplicate detection, for addresses that cannot be duplicates
+        ip -n "$LAB-$1" addr add "$(ip_of "${3%/*}")/64" dev "$2" nodad
+    fi
 }
 
 gateway() { # HOST ADDRESS
-    ip -n "$LAB-$1" route add default via "$2"
+    ip -n "$LAB-$1" route add default via "$(ip_of "$2")"
 }
 
 switch() { # HOST: a bridge of its own in the namespace HOST; plug() puts a host's eth0 on it
@@ -102,7 +118,7 @@ plug() { # SWITCH HOST ADDRESS/LENGTH [INTERFACE]
 }
 
 forwarding() { # HOST: make it a router
-    at "$1" sysctl -qw net.ipv4.ip_forward=1
+    at "$1" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 }
 
 # Polls: for what has no event that a shell could wait for. PROXIP_SLOW: how many times slower this machine is (emulation).

@@ -12,6 +12,7 @@ Every request is a line in --log: "http|udp CLIENT-ADDRESS WHAT".
 import argparse
 import hashlib
 import http.server
+import socket
 import socketserver
 import threading
 
@@ -60,6 +61,10 @@ class WebServer(http.server.ThreadingHTTPServer):
         pass  # a client that goes away in the middle
 
 
+class QuestionServer(socketserver.UDPServer):
+    max_packet_size = 65535
+
+
 class Question(socketserver.BaseRequestHandler):
     def handle(self):
         question, sock = self.request
@@ -82,8 +87,13 @@ def main():
     parser.add_argument("--udp", type=int, default=53)
     parser.add_argument("--blob")
     parser.add_argument("--log")
+    parser.add_argument("--family", type=int, choices=[4, 6], default=4)
     options = parser.parse_args()
-    servers = [WebServer(("0.0.0.0", options.http), Web), socketserver.UDPServer(("0.0.0.0", options.udp), Question)]
+    anywhere = "0.0.0.0"
+    if options.family == 6:
+        anywhere = "::"
+        WebServer.address_family = QuestionServer.address_family = socket.AF_INET6
+    servers = [WebServer((anywhere, options.http), Web), QuestionServer((anywhere, options.udp), Question)]
     for server in servers:
         server.options = options
     threading.Thread(target=servers[1].serve_forever, daemon=True).start()

@@ -5,9 +5,9 @@
 #
 # s1 and s2 share a segment with the load balancer; r1 and r2 answer a client past it unless their answers are brought back.
 
-VIP=1.1.1.80
-REMOTE_VIP=1.1.1.81
-PIP=1.1.1.254
+VIP=$(ip_of 1.1.1.80)
+REMOTE_VIP=$(ip_of 1.1.1.81)
+PIP=$(ip_of 1.1.1.254)
 
 network_up() {
     switch switch
@@ -34,7 +34,7 @@ network_up() {
 serve() { # HOST [OPTION…]
     local name=$1
     shift
-    nsenter --net="$(netns "$name")" "$HARNESS/server.py" --name "$name" --log "$LAB_DIR/$name.log" \
+    nsenter --net="$(netns "$name")" "$HARNESS/server.py" --name "$name" --family "$FAMILY" --log "$LAB_DIR/$name.log" \
         --blob "$LAB_DIR/blob" "$@" 2>>"$LAB_DIR/$name.err" &
     eval "SERVER_$name=\$!"
     : >>"$LAB_DIR/$name.log"

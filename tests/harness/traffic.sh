@@ -4,10 +4,14 @@
 traffic_config() { # MODE
     config_head "xdp_mode = \"$1\""
     config_pool
-    config_service web "tcp://$VIP:80" 1.1.1.11:80,1.1.1.12:80 'scheduler = "round-robin"'
-    config_service names "udp://$VIP:53" 1.1.1.11:53,1.1.1.12:53 'scheduler = "round-robin"'
-    config_service remote-web "tcp://$REMOTE_VIP:80" 2.2.2.11:80,2.2.2.12:80 'scheduler = "round-robin"'
-    config_service remote-names "udp://$REMOTE_VIP:53" 2.2.2.11:53,2.2.2.12:53
+    config_service web "tcp://$(with_port "$VIP" 80)" "$(servers 1 80)" 'scheduler = "round-robin"'
+    config_service names "udp://$(with_port "$VIP" 53)" "$(servers 1 53)" 'scheduler = "round-robin"'
+    config_service remote-web "tcp://$(with_port "$REMOTE_VIP" 80)" "$(servers 2 80)" 'scheduler = "round-robin"'
+    config_service remote-names "udp://$(with_port "$REMOTE_VIP" 53)" "$(servers 2 53)"
+}
+
+servers() { # NETWORK PORT: both of them
+    echo "$(with_port "$(ip_of "$1.$1.$1.11")" "$2"),$(with_port "$(ip_of "$1.$1.$1.12")" "$2")"
 }
 
 traffic_up() { # MODE
@@ -22,9 +26,10 @@ traffic_up() { # MODE
 }
 
 call() { # HOST ADDRESS[/PATH] [CURL-OPTION…]
-    local from=$1 where=$2
+    local from=$1 host=${2%%/*} path=${2#*/}
+    [[ $2 == */* ]] || path=
     shift 2
-    at "$from" curl -sS --noproxy '*' --connect-timeout 2 --max-time 20 "$@" "http://$where"
+    at "$from" curl -sS --globoff --noproxy '*' --connect-timeout 2 --max-time 20 "$@" "http://$(in_url "$host")/$path"
 }
 
 calls() { # HOST ADDRESS COUNT: each on a connection of its own; the answers, without the port
@@ -68,7 +73,7 @@ check_ping() { # WHO ADDRESS…
 check_without_proxy_ip() { # WHO CLIENT-ADDRESS SERVICE VIP SERVER SERVER-ADDRESS
     local log i before
     check "lbctl service set $3 --snat never" lbctl service set "$3" --snat never
-    capture_start "$5" without "tcp[tcpflags] & tcp-syn != 0 and dst port 80"
+    capture_start "$5" without "tcp dst port 80"
     before=$(grep -c "^http" "$LAB_DIR/$5.log" || true)
     for i in 1 2 3 4; do
         check_not "without a Proxy IP $1's call to $4 fails ($i of 4)" call "$1" "$4/" --connect-timeout 1.2
@@ -105,10 +110,10 @@ check_all_traffic() {
 # The load balancer's host has nothing to do with it.
 check_host_untouched() {
     section "the load balancer's host"
-    check_equal "has its own address and no other" "127.0.0.1 1.1.1.1" \
-        "$(ip -n "$LAB-lb" -j -4 addr | jq -r '[.[].addr_info[].local] | join(" ")')"
+    check_equal "has its own address and no other" "$(ip_of 1.1.1.1)" \
+        "$(ip -n "$LAB-lb" -j "-$FAMILY" addr show dev eth0 | jq -r '[.[].addr_info[] | select(.scope == "global").local] | join(" ")')"
     check_equal "routes no VIP or Proxy IP to itself" "" \
-        "$(ip -n "$LAB-lb" route show table local | grep -E "$VIP|$REMOTE_VIP|$PIP" || true)"
+        "$(ip -n "$LAB-lb" "-$FAMILY" route show table local | grep -E "$VIP|$REMOTE_VIP|$PIP" || true)"
     check_equal "has no conntrack entries of the traffic" "" \
         "$(at lb conntrack -L 2>/dev/null | grep -E "$VIP|$REMOTE_VIP|$PIP" || true)"
 }
