@@ -17,6 +17,13 @@ XdpMode mode_of(const AgentConfig& agent, const Interface& interface) {
     return interface.xdp_mode.value_or(agent.xdp_mode);
 }
 
+// In a way that its neighbours, or the kernel, may have forgotten our addresses.
+bool came_back(const net::Link& before, const net::Link& now) {
+    constexpr std::uint32_t least_for_ipv6 = 1280; // with less the kernel drops all that it has of IPv6 on a link
+    return before.mac != now.mac || (!before.up && now.up) ||
+           (before.mtu < least_for_ipv6 && now.mtu >= least_for_ipv6);
+}
+
 } // namespace
 
 Result<std::unique_ptr<Neighbourhood>> Neighbourhood::start(boost::asio::io_context& loop,
@@ -279,8 +286,7 @@ void Neighbourhood::refresh() {
     for (const std::uint32_t index : std::set(used_links_)) {
         if (auto link = links_.find(index); link != links_.end()) {
             learn_link(link->second);
-            if (auto old = before.find(index);
-                old == before.end() || old->second.mac != link->second.mac || (!old->second.up && link->second.up)) {
+            if (auto old = before.find(index); old == before.end() || came_back(old->second, link->second)) {
                 announcer_->announce(index);
             }
         } else {

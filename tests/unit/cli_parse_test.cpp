@@ -161,6 +161,25 @@ TEST_CASE("what is not typed is the product's default") {
     CHECK(pool.exclude_ports == std::vector<proxip::PortRange>{{2000, 2999}, {80, 80}});
 }
 
+TEST_CASE("IPv6 addresses, with brackets where a port follows") {
+    const std::vector<Case> cases{
+        {"conn show --client 2001:db8::11 --backend [2001:db8::12]:80 --limit 0",
+         R"({"request":"conn.show","params":{"client":"2001:db8::11","backend":"[2001:db8::12]:80","limit":0}})"},
+        {"conn count --backend [2001:db8::12]", R"({"request":"conn.count","params":{"backend":"2001:db8::12"}})"},
+        {"backend del six [2001:db8::11]:80 [2001:db8::12]",
+         R"({"request":"backend.del","params":{"service":"six","addresses":["[2001:db8::11]:80","2001:db8::12"]}})"},
+        {"explain --from 2001:db8::11 --to tcp://[2001:db8::80]:80",
+         R"({"request":"explain","params":{"from":"2001:db8::11","to":"tcp://[2001:db8::80]:80"}})"}};
+    for (const auto& one : cases) {
+        CHECK(asked(one.line) == Json::parse(one.request));
+    }
+    const auto added = asked("service add six udp://[2001:db8::80]:53 --backend [2001:db8::11]:53,weight=3,backup");
+    CHECK(added["params"]["service"]["address"] == "udp://[2001:db8::80]:53");
+    CHECK(added["params"]["service"]["backend"][0]["address"] == "[2001:db8::11]:53");
+    CHECK(added["params"]["service"]["backend"][0]["weight"] == 3);
+    CHECK_THAT(refused("backend del six 2001:db8::11:80x").message, Catch::Contains("[2001:db8::1]:80"));
+}
+
 TEST_CASE("backend add: options for all, and each one's own") {
     const auto add = std::get<api::BackendAdd>(
         std::get<cli::Call>(*parse("backend add web 1.1.1.11:80 1.1.1.12:80,weight=2 --weight 5 --backup").action)

@@ -19,14 +19,14 @@ namespace ndp = proxip::net::ndp;
 
 namespace {
 
-std::string table(const Namespace& there, const char* name) {
+std::string proc_net(const Namespace& there, const char* name) {
     const Inside inside(there);
     std::ostringstream text;
     text << std::ifstream(fmt::format("/proc/thread-self/net/{}", name)).rdbuf();
     return text.str();
 }
 
-std::size_t count(std::string_view text, std::string_view what) {
+std::size_t occurrences(std::string_view text, std::string_view what) {
     std::size_t found = 0;
     for (auto at = text.find(what); at != std::string_view::npos; at = text.find(what, at + 1)) {
         ++found;
@@ -36,10 +36,10 @@ std::size_t count(std::string_view text, std::string_view what) {
 
 // Known to IPv6, which reports it to switches; and in the NIC's filter.
 bool is_joined(const Namespace& there) {
-    return count(table(there, "igmp6"), "ff0200000000000000000001ff000080") == 1;
+    return occurrences(proc_net(there, "igmp6"), "ff0200000000000000000001ff000080") == 1;
 }
 bool is_admitted(const Namespace& there) {
-    return count(table(there, "dev_mcast"), "3333ff000080") == 1;
+    return occurrences(proc_net(there, "dev_mcast"), "3333ff000080") == 1;
 }
 
 } // namespace
@@ -128,7 +128,7 @@ TEST_CASE("where IPv6 is off, the NIC lets solicitations and advertisements in a
         scene.pair.near.run(off);
     }
     CHECK(is_admitted(scene.pair.near));
-    CHECK(count(table(scene.pair.near, "dev_mcast"), "near            1     0     333300000001") == 1);
+    CHECK(occurrences(proc_net(scene.pair.near, "dev_mcast"), "near            1     0     333300000001") == 1);
 }
 
 TEST_CASE("more groups than one socket may hold", "[net][root]") {
@@ -147,7 +147,7 @@ TEST_CASE("more groups than one socket may hold", "[net][root]") {
     for (const auto& place : places) {
         groups.join(place);
     }
-    const auto joined = [&] { return count(table(pair.near, "igmp6"), "ff0200000000000000000001ff7f"); };
+    const auto joined = [&] { return occurrences(proc_net(pair.near, "igmp6"), "ff0200000000000000000001ff7f"); };
     CHECK(joined() == places.size());
     groups.renew(link);
     CHECK(joined() == places.size());

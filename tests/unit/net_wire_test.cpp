@@ -14,7 +14,7 @@ using proxip::net::Wire;
 
 namespace {
 
-Frame changed(Frame frame, std::size_t offset, std::uint8_t byte) {
+Frame frame_with(Frame frame, std::size_t offset, std::uint8_t byte) {
     frame.at(offset) = byte;
     return frame;
 }
@@ -39,12 +39,12 @@ TEST_CASE("an IPv6 wire brings probes and advertisements, and nothing else from 
     const Frame probed = probe(far_mac, scene.address());
     const Frame announced = announcement(far_mac, scene.address());
     for (const std::size_t offset : {22U, 26U, 30U, 34U}) { // a question: some part of its source is not zero
-        REQUIRE(scene.far_wire->send(changed(probed, offset, 1)));
+        REQUIRE(scene.far_wire->send(frame_with(probed, offset, 1)));
     }
-    REQUIRE(scene.far_wire->send(changed(probed, 20, 17)));
-    REQUIRE(scene.far_wire->send(changed(probed, 54, 133)));
-    REQUIRE(scene.far_wire->send(changed(announced, 21, 254)));
-    REQUIRE(scene.far_wire->send(changed(announced, 55, 1)));
+    REQUIRE(scene.far_wire->send(frame_with(probed, 20, 17)));
+    REQUIRE(scene.far_wire->send(frame_with(probed, 54, 133)));
+    REQUIRE(scene.far_wire->send(frame_with(announced, 21, 254)));
+    REQUIRE(scene.far_wire->send(frame_with(announced, 55, 1)));
     REQUIRE(scene.far_wire->send(probed));
     REQUIRE(scene.far_wire->send(announced));
     REQUIRE(scene.until([&] { return heard.size() >= 2; }));

@@ -101,6 +101,24 @@ TEST_CASE("a server that accepts is a success, told with the time it took", "[pr
     CHECK(first.target == target(server.port()));
 }
 
+TEST_CASE("a server is asked by IPv6 where that is its address", "[probe]") {
+    Bench bench;
+    const auto loopback_v6 = boost::asio::ip::address_v6::loopback();
+    tcp::acceptor acceptor(bench.loop, tcp::v6());
+    boost::system::error_code error;
+    if (acceptor.bind({loopback_v6, 0}, error)) {
+        WARN("SKIPPED: no IPv6 on loopback");
+        return;
+    }
+    acceptor.listen();
+    const auto port = acceptor.local_endpoint().port();
+    Target asked = target(port);
+    asked.backend.address = Address::parse("::1").value();
+    bench.checker->watch({asked});
+    REQUIRE(bench.reported(port));
+    CHECK(bench.reports.front().outcome.success);
+}
+
 TEST_CASE("a port that nobody listens on is refused", "[probe]") {
     Bench bench;
     const auto port = closed_port(bench.loop);
