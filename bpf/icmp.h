@@ -20,7 +20,7 @@ static __always_inline bool is_icmp_error(const struct packet *p)
 	return icmp->type == ICMP_DEST_UNREACH || icmp->type == ICMP_TIME_EXCEEDED || icmp->type == ICMP_PARAMETER_PROBLEM;
 }
 
-static __always_inline bool turn_round(struct abi_tuple *t)
+static __always_inline void turn_round(struct abi_tuple *t)
 {
 	struct abi_address source = t->source;
 	__u16 port = t->source_port_be;
@@ -29,13 +29,13 @@ static __always_inline bool turn_round(struct abi_tuple *t)
 	t->destination = source;
 	t->source_port_be = t->destination_port_be;
 	t->destination_port_be = port;
-	return true;
 }
 
-/* `q`: the quoted packet, where it lies; its tuple turned round. Its length is what it was when it was whole. False: quoted is
- * nothing that we can have sent. */
+/* `q`: the quoted packet, where it lies; its tuple turned round, and as much of its L4 as is quoted: the frame may go on behind
+ * the quote. False: quoted is nothing that we can have sent, or not to who is told. */
 static __noinline bool find_quoted(struct packet *p, struct packet *q)
 {
+	__u32 before;
 	__be16 *ports;
 
 	q->end = p->end;
@@ -47,12 +47,15 @@ static __noinline bool find_quoted(struct packet *p, struct packet *q)
 		return false;
 	}
 	ports = q->l4;
-	if (q->fragment == FRAGMENT_LATER || (void *)(ports + 4) > q->end ||
+	before = sizeof(struct icmphdr) + q->l4_offset;
+	if (q->fragment == FRAGMENT_LATER || (void *)(ports + 4) > q->end || p->l4_bytes < before + 4 * sizeof(*ports) ||
 	    (q->tuple.protocol != IPPROTO_TCP && q->tuple.protocol != IPPROTO_UDP))
 		return false;
 	q->tuple.source_port_be = ports[0];
 	q->tuple.destination_port_be = ports[1];
-	return turn_round(&q->tuple);
+	q->l4_bytes = p->l4_bytes - before;
+	turn_round(&q->tuple);
+	return same_address(&q->tuple.destination, &p->tuple.destination);
 }
 
 /* RFC 5508 REQ-3: the ICMP checksum and the quoted IP header's are right; the quoted L4 checksum cannot be told. */
@@ -74,18 +77,21 @@ static __noinline bool is_sound(struct xdp_md *ctx, const struct packet *p, cons
 static __always_inline __u64 translate_quoted(struct packet *q, const struct abi_tuple *to)
 {
 	__u64 change = csum_change(tuple_sum(&q->tuple), tuple_sum(to));
+	bool udp = q->tuple.protocol == IPPROTO_UDP;
+	__u32 check_at = udp ? offsetof(struct udphdr, check) : offsetof(struct tcphdr, check);
+	__u16 *check = q->l4 + check_at;
 	__be16 *ports = q->l4;
-	__u16 *check = q->l4 + (q->tuple.protocol == IPPROTO_TCP ? offsetof(struct tcphdr, check) :
-								  offsetof(struct udphdr, check));
 	__u16 was;
 
 	if ((void *)(ports + 2) > q->end)
 		return 0;
 	ports[0] = to->destination_port_be;
 	ports[1] = to->source_port_be;
-	if ((void *)(check + 1) <= q->end && (q->tuple.protocol == IPPROTO_TCP || *check)) {
+	if (check_at + sizeof(*check) <= q->l4_bytes && (void *)(check + 1) <= q->end && !(udp && *check == 0)) {
 		was = *check;
 		*check = csum_apply(was, csum_change(tuple_sum(&q->tuple), tuple_sum(to)));
+		if (udp && *check == 0)
+			*check = 0xffff;
 		change += csum_change(was, *check);
 	}
 	if (q->tuple.family == ABI_IPV4) {

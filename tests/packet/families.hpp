@@ -1,0 +1,42 @@
+#pragma once
+
+// Tests of both families in one text: `Header` is Ipv4 or Ipv6.
+
+#include <type_traits>
+
+#include "packet/rig.hpp"
+
+namespace proxip::packet {
+
+template <typename Header>
+inline constexpr bool is_ipv6 = std::is_same_v<Header, Ipv6>;
+
+template <typename Header>
+Config config_of() {
+    return is_ipv6<Header> ? ipv6_config() : basic_config();
+}
+
+inline Ipv4 one_hop_less(Ipv4 ip) {
+    ip.ttl--;
+    return ip;
+}
+inline Ipv6 one_hop_less(Ipv6 ip) {
+    ip.hop_limit--;
+    return ip;
+}
+
+// RFC 792, RFC 1191; RFC 4443.
+template <typename Header>
+Icmp port_unreachable() {
+    return is_ipv6<Header> ? Icmp{.type = 1, .code = 4} : Icmp{.type = 3, .code = 3};
+}
+template <typename Header>
+Icmp too_big(std::uint16_t mtu) {
+    return is_ipv6<Header> ? Icmp{.type = 2, .code = 0, .second = mtu} : Icmp{.type = 3, .code = 4, .second = mtu};
+}
+template <typename Header>
+Icmp hops_ended() {
+    return is_ipv6<Header> ? Icmp{.type = 3, .code = 0} : Icmp{.type = 11, .code = 0};
+}
+
+} // namespace proxip::packet
