@@ -39,4 +39,14 @@ Icmp hops_ended() {
     return is_ipv6<Header> ? Icmp{.type = 3, .code = 0} : Icmp{.type = 11, .code = 0};
 }
 
+// The ID of an IPv4 packet, or of an IPv6 fragment behind no other extension header.
+inline std::uint32_t id_of(const Frame& frame) {
+    const Bytes& bytes = frame.bytes;
+    if (bytes.at(12) == 0x86) {
+        return std::uint32_t{bytes.at(58)} << 24 | std::uint32_t{bytes.at(59)} << 16 |
+               std::uint32_t{bytes.at(60)} << 8 | bytes.at(61);
+    }
+    return std::uint32_t{bytes.at(18)} << 8 | bytes.at(19);
+}
+
 } // namespace proxip::packet

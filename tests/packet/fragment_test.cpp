@@ -15,16 +15,6 @@ constexpr std::uint32_t some_id = 0x0000beef; // 16 bits, so that IPv4 has room 
 const std::vector<std::size_t> in_three = {1000, 1480};
 constexpr std::size_t large = 2000; // bytes of data
 
-// The ID of an IPv4 packet, or of an IPv6 fragment behind no other extension header.
-std::uint32_t id_of(const Frame& frame) {
-    const Bytes& bytes = frame.bytes;
-    if (bytes.at(12) == 0x86) {
-        return std::uint32_t{bytes.at(58)} << 24 | std::uint32_t{bytes.at(59)} << 16 |
-               std::uint32_t{bytes.at(60)} << 8 | bytes.at(61);
-    }
-    return std::uint32_t{bytes.at(18)} << 8 | bytes.at(19);
-}
-
 template <typename Header>
 Packet question(std::uint16_t from_port = client_port, std::size_t size = large) {
     return Ethernet{} / Header{} / Udp{.source = from_port} / Payload{size};
