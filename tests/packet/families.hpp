@@ -39,6 +39,41 @@ Icmp hops_ended() {
     return is_ipv6<Header> ? Icmp{.type = 3, .code = 0} : Icmp{.type = 11, .code = 0};
 }
 
+template <typename Header>
+struct TcpOpen
+    : Rig { // a TCP connection, and its two packets of one kind: as sent by one side, and as the other got it
+    explicit TcpOpen(const Config& config = config_of<Header>())
+        : Rig(config), port(open(Ethernet{} / Header{} / Tcp{.flags = Syn})) {}
+
+    [[nodiscard]] Packet client_sent(std::size_t size = 30) const {
+        return Ethernet{} / one_hop_less(Header{}) / Tcp{} / Payload{size};
+    }
+    [[nodiscard]] Packet backend_got(std::size_t size = 30) const {
+        return Ethernet{} / translated(Header{}) / Tcp{.source = port, .destination = backend_port} / Payload{size};
+    }
+    [[nodiscard]] Packet backend_sent(std::size_t size = 30) const {
+        return Ethernet{} / one_hop_less(reply_ip(Header{})) / Tcp{.source = backend_port, .destination = port} /
+               Payload{size};
+    }
+    [[nodiscard]] Packet client_got(std::size_t size = 30) const {
+        return Ethernet{} / reply_translated(Header{}) / Tcp{.source = web_port, .destination = client_port} /
+               Payload{size};
+    }
+
+    // NOLINTNEXTLINE(cppcoreguidelines-non-private-member-variables-in-classes)
+    const std::uint16_t port;
+};
+
+// A router between the load balancer and the client, or the backend.
+template <typename Header>
+auto router() {
+    if constexpr (is_ipv6<Header>) {
+        return stranger6;
+    } else {
+        return stranger;
+    }
+}
+
 // The ID of an IPv4 packet, or of an IPv6 fragment behind no other extension header.
 inline std::uint32_t id_of(const Frame& frame) {
     const Bytes& bytes = frame.bytes;
