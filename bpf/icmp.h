@@ -20,7 +20,7 @@ static __always_inline bool is_icmp_error(const struct packet *p)
 	return icmp->type == ICMP_DEST_UNREACH || icmp->type == ICMP_TIME_EXCEEDED || icmp->type == ICMP_PARAMETER_PROBLEM;
 }
 
-static __always_inline bool turn_round(struct abi_tuple *t)
+static __always_inline void turn_round(struct abi_tuple *t)
 {
 	struct abi_address source = t->source;
 	__u16 port = t->source_port_be;
@@ -29,16 +29,16 @@ static __always_inline bool turn_round(struct abi_tuple *t)
 	t->destination = source;
 	t->source_port_be = t->destination_port_be;
 	t->destination_port_be = port;
-	return true;
 }
 
 #define QUOTED_L4_BYTES 8 /* at least (RFC 792) */
 
-/* `q`: the quoted packet, where it lies; its tuple turned round. Its length is what it was when it was whole. False: quoted is
- * nothing that we can have sent. */
+/* `q`: the quoted packet, where it lies; its tuple turned round, and as much of its L4 as is quoted: the frame may go on behind
+ * the quote. False: quoted is nothing that we can have sent, or not to who is told. */
 static __noinline bool find_quoted(struct packet *p, struct packet *q)
 {
 	struct icmphdr *icmp = l4_header(p, sizeof(*icmp));
+	__u32 before;
 	__be16 *ports;
 
 	if (!icmp)
@@ -52,12 +52,15 @@ static __noinline bool find_quoted(struct packet *p, struct packet *q)
 		return false;
 	}
 	ports = l4_header(q, QUOTED_L4_BYTES);
-	if (!ports || q->fragment == FRAGMENT_LATER ||
+	before = sizeof(struct icmphdr) + q->l4_offset;
+	if (!ports || q->fragment == FRAGMENT_LATER || p->l4_bytes < before + QUOTED_L4_BYTES ||
 	    (q->tuple.protocol != IPPROTO_TCP && q->tuple.protocol != IPPROTO_UDP))
 		return false;
 	q->tuple.source_port_be = ports[0];
 	q->tuple.destination_port_be = ports[1];
-	return turn_round(&q->tuple);
+	q->l4_bytes = p->l4_bytes - before;
+	turn_round(&q->tuple);
+	return same_address(&q->tuple.destination, &p->tuple.destination);
 }
 
 /* RFC 5508 REQ-3: the ICMP checksum and the quoted IP header's are right; the quoted L4 checksum cannot be told. */
@@ -79,7 +82,8 @@ static __noinline bool is_sound(struct xdp_md *ctx, const struct packet *p, cons
 static __always_inline __u64 translate_quoted(struct packet *q, const struct abi_tuple *to)
 {
 	__u64 change = csum_change(tuple_sum(&q->tuple), tuple_sum(to));
-	bool tcp = q->tuple.protocol == IPPROTO_TCP;
+	bool udp = q->tuple.protocol == IPPROTO_UDP;
+	__u32 check_at = udp ? offsetof(struct udphdr, check) : offsetof(struct tcphdr, check);
 	__be16 *ports = l4_header(q, QUOTED_L4_BYTES);
 	__u16 *check = l4_checksum(q);
 	__u16 was;
@@ -88,9 +92,11 @@ static __always_inline __u64 translate_quoted(struct packet *q, const struct abi
 		return 0;
 	ports[0] = to->destination_port_be;
 	ports[1] = to->source_port_be;
-	if (check && (tcp || *check)) {
+	if (check && check_at + sizeof(*check) <= q->l4_bytes && !(udp && *check == 0)) {
 		was = *check;
 		*check = csum_apply(was, csum_change(tuple_sum(&q->tuple), tuple_sum(to)));
+		if (udp && *check == 0)
+			*check = 0xffff;
 		change += csum_change(was, *check);
 	}
 	if (q->tuple.family == ABI_IPV4) {

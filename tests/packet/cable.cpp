@@ -134,7 +134,9 @@ std::optional<Frame> Cable::receive(std::chrono::milliseconds patience) const {
             ::recvfrom(socket_.get(), bytes.data(), bytes.size(), 0, reinterpret_cast<sockaddr*>(&from), &size);
         must(got >= 0, "cannot receive a frame");
         bytes.resize(static_cast<std::size_t>(got));
-        if (from.sll_pkttype != PACKET_OUTGOING && ntohs(from.sll_protocol) == ETH_P_IP) {
+        const auto protocol = ntohs(from.sll_protocol);
+        const bool to_group = (bytes.at(0) & 1) != 0; // the kernel's own neighbour discovery
+        if (from.sll_pkttype != PACKET_OUTGOING && !to_group && (protocol == ETH_P_IP || protocol == ETH_P_IPV6)) {
             return Frame{bytes};
         }
     }

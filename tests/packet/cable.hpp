@@ -17,7 +17,7 @@ class Cable {
     explicit Cable(const char* peer);
 
     void send(const Bytes& bytes) const;
-    // The next IPv4 frame that arrives here; none when nothing comes in time.
+    // The next IP frame to one MAC that arrives here; none when nothing comes in time.
     [[nodiscard]] std::optional<Frame> receive(std::chrono::milliseconds patience = std::chrono::seconds(3)) const;
 
   private:

@@ -3,7 +3,7 @@
 #include <thread>
 
 #include "packet/cable.hpp"
-#include "packet/rig.hpp"
+#include "packet/families.hpp"
 
 // What the clsact program makes of a mark, on real frames.
 
@@ -12,7 +12,8 @@ namespace proxip::packet {
 namespace {
 
 struct MarkedRig : Rig {
-    MarkedRig() : interface(front, program("proxip_tc")), client_side("front-peer"), backend_side("back-peer") {
+    explicit MarkedRig(const Config& config = basic_config())
+        : Rig(config), interface(front, program("proxip_tc")), client_side("front-peer"), backend_side("back-peer") {
         flags(back, 0, abi::ABI_IFACE_REDIRECT_OUT);
     }
 
@@ -83,10 +84,6 @@ TEST_CASE("a frame that is marked as ready leaves as it is, by the interface tha
         REQUIRE(sent.has_value());
         CHECK(*sent == ready);
     }
-    SECTION("an interface that is gone meanwhile") {
-        send_ready(0); // never used
-        CHECK(rig.comes_to_count(abi::ABI_NO_NEXT_HOP));
-    }
 }
 
 TEST_CASE("the mark of another data plane is none", "[marked]") {
@@ -123,11 +120,50 @@ TEST_CASE("what became impossible between the two stages is dropped, and counted
         rig.client_side.send(marked(mark, syn));
         CHECK(rig.comes_to_count(abi::ABI_NO_NEXT_HOP));
     }
-    SECTION("larger than the MTU") {
-        rig.mtu(rig.back, 100);
-        rig.client_side.send(marked(mark, Ethernet{} / Ipv4{} / Tcp{} / Payload{61}));
-        CHECK(rig.comes_to_count(abi::ABI_TOO_BIG));
+    SECTION("no such interface") {
+        rig.client_side.send(
+            marked({.magic = rig.magic(), .slot = 0, .generation = 0, .kind = abi::ABI_MARK_READY}, syn));
+        CHECK(rig.comes_to_count(abi::ABI_NO_NEXT_HOP));
     }
+    CHECK(rig.all_drops() == 1);
+}
+
+TEST_CASE("what is larger than the MTU is told so by the clsact program", "[marked]") {
+    MarkedRig rig;
+    const auto mark = rig.mark_of(syn);
+    rig.mtu(rig.back, 100);
+    for (const Ipv4& ip : {Ipv4{}, Ipv4{.options = {1, 1, 1, 0}}}) {
+        const Packet large = Ethernet{} / ip / Tcp{} / Payload{61};
+        rig.client_side.send(marked(mark, large));
+        const auto told = rig.client_side.receive();
+        REQUIRE(told.has_value());
+        CHECK(*told == Frame(to_client() / Ipv4{.source = vip, .destination = client, .id = 0} / too_big<Ipv4>(100) /
+                             quote(large, 40 + ip.options.size())));
+    }
+    CHECK(rig.count(abi::ABI_TOO_BIG) == 2);
+    CHECK(rig.count(abi::ABI_ANSWERED_ICMP) == 2);
+    CHECK(rig.all_drops() == 2);
+}
+
+TEST_CASE("IPv6: a marked frame is translated and sent on, or told that it is too big", "[marked][ipv6]") {
+    MarkedRig rig(ipv6_config());
+    const auto mark = rig.mark_of(Ethernet{} / Ipv6{} / Tcp{.flags = Syn});
+    const auto port = rig.connections().at(0).proxy.value().port;
+    for (const std::size_t size : {0U, 1U, 101U, 1000U}) {
+        INFO("payload of " << size << " bytes");
+        rig.client_side.send(marked(mark, Ethernet{} / Ipv6{} / Tcp{} / Payload{size}));
+        const auto sent = rig.backend_side.receive();
+        REQUIRE(sent.has_value());
+        CHECK(*sent == Frame(to_backend() / translated(Ipv6{}) / Tcp{.source = port, .destination = backend_port} /
+                             Payload{size}));
+    }
+    rig.mtu(rig.back, 1280);
+    const Packet large = Ethernet{} / Ipv6{} / Tcp{} / Payload{1221};
+    rig.client_side.send(marked(mark, large));
+    const auto told = rig.client_side.receive();
+    REQUIRE(told.has_value());
+    CHECK(*told == Frame(to_client() / Ipv6{.source = vip6, .destination = client6, .flow_label = 0} /
+                         too_big<Ipv6>(1280) / quote(large, 60)));
     CHECK(rig.all_drops() == 1);
 }
 

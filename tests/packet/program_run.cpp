@@ -11,7 +11,7 @@ namespace proxip::packet {
 
 namespace {
 
-constexpr std::size_t room = 4096; // the kernel takes no larger frame here
+constexpr std::size_t room = 65536; // what is larger than a page comes to an XDP program in several
 
 [[noreturn]] void refuse(const char* what) {
     throw std::system_error(errno, std::generic_category(), what);

@@ -69,6 +69,21 @@ void leave_no_way_out(Rig& rig) {
     (void)run_xdp(program, rig.front, Ethernet{} / Ipv4{} / Icmp{}, taken);
 }
 
+// More than any MTU in use: bpf/checksum.h ends at 9,216 bytes.
+void leave_too_much_to_finish(Rig& rig) {
+    constexpr std::size_t size = 10000;
+    rig.open();
+    rig.mtu(rig.back, 16000);
+    rig.flags(rig.front, abi::ABI_IFACE_PARTIAL, 0);
+    (void)rig.from_client(Ethernet{} / Ipv4{} / Tcp{.checksum = pseudo_sum(client, vip, 6, 20 + size)} / Payload{size});
+}
+
+void tell_the_client(Rig& rig, std::optional<std::uint16_t> checksum) {
+    const auto port = rig.open();
+    (void)rig.from_backend(from_backend() / reply_ip() / Icmp{.type = 3, .code = 3, .checksum = checksum} /
+                           quote(Ethernet{} / translated() / Tcp{.source = port, .destination = backend_port}));
+}
+
 void send(Rig& rig, const Frame& frame) {
     (void)rig.from_client(frame);
 }
@@ -123,9 +138,7 @@ std::map<abi::abi_reason, Way> ways() {
         {abi::ABI_NO_WAY_OUT, {.make = leave_no_way_out}},
         {abi::ABI_MARK_STALE,
          {.not_here = "BPF_PROG_RUN gives an skb no metadata, so no mark: marked_test.cpp sends real frames"}},
-        {abi::ABI_TRANSLATE,
-         {.not_here =
-              "only a frame of more than 9,216 bytes with an unfinished checksum; BPF_PROG_RUN takes at most a page"}},
+        {abi::ABI_TRANSLATE, {.make = leave_too_much_to_finish}},
         {abi::ABI_ANSWERED_ARP, frame(Ethernet{.destination = broadcast_mac} / Arp{})},
         {abi::ABI_ANSWERED_ECHO, frame(Ethernet{} / Ipv4{} / Icmp{})},
         {abi::ABI_ANSWERED_RST, frame(Ethernet{} / Ipv4{} / Tcp{.flags = Ack})},
@@ -146,6 +159,13 @@ std::map<abi::abi_reason, Way> ways() {
                       rig.open(static_cast<std::uint16_t>(20000 + i));
                   }
               }}},
+        {abi::ABI_EXTENSION, frame(Ethernet{} / Ipv6{} / routing(1) / Tcp{})},
+        {abi::ABI_ICMP_INVALID, {.make = [](Rig& rig) { tell_the_client(rig, 0x1234); }}},
+        {abi::ABI_ICMP_UNMATCHED, frame(Ethernet{} / Ipv4{} / Icmp{.type = 3})},
+        {abi::ABI_BAD_SOURCE, frame(Ethernet{} / Ipv4{.source = {127, 0, 0, 1}} / Udp{})},
+        {abi::ABI_ANSWERED_ND, frame(Ethernet{} / Ipv6{.hop_limit = 255} / Solicitation{})},
+        {abi::ABI_ICMP_TRANSLATED, {.make = [](Rig& rig) { tell_the_client(rig, {}); }}},
+        {abi::ABI_FRAGMENTS, frame(cut(Ethernet{} / Ipv4{} / Udp{} / Payload{100}, 1, {64})[0])},
     };
 }
 
