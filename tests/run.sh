@@ -14,27 +14,33 @@ SKIPPED=77
 # name | at most so many seconds | quick: may run beside others; busy: keeps a core busy, runs at low priority; asked: likewise, but only by name | what it is
 catalogue() {
     cat <<'TESTS'
-format       |  60 | quick | clang-format agrees with every C++ file
-layering     |  60 | quick | includes keep to the one-way rule
-unit         | 900 | quick | unit tests
-packet       | 600 | quick | packets through BPF_PROG_RUN
-control      | 480 | quick | every lbctl command, its shape and what it does to traffic
-badfiles     | 480 | quick | wrong files, junk, exit codes, file and hand
-main-auto    | 480 | quick | the main job, XDP mode auto
-main-native  | 480 | quick | the main job, native XDP
-main-generic | 480 | quick | the main job, generic XDP
+format        |  60 | quick | clang-format agrees with every C++ file
+layering      |  60 | quick | includes keep to the one-way rule
+unit          | 900 | quick | unit tests
+packet        | 600 | quick | packets through BPF_PROG_RUN
+control       | 480 | quick | every lbctl command, its shape and what it does to traffic
+badfiles      | 480 | quick | wrong files, junk, exit codes, file and hand
+main-auto     | 480 | quick | the main job, XDP mode auto
+main-native   | 480 | quick | the main job, native XDP
+main-generic  | 480 | quick | the main job, generic XDP
 main6-auto    | 480 | quick | the main job with IPv6, XDP mode auto
 main6-generic | 480 | quick | the main job with IPv6, generic XDP
-hostile      | 480 | quick | the main job on a host that would spoil it
-ports        | 480 | quick | exactly as many connections as ports, and ports that come back
-survive      | 480 | quick | kill -9, no agent, restarts, --detach
-arp          | 480 | quick | VIPs and Proxy IPs in ARP
-quickstart   | 600 | quick | examples/quickstart.sh
-kernel61     |1500 | busy  | all that on Debian's 6.1 kernel in qemu
-asan         |2400 | busy  | unit tests under ASan and UBSan
-race         | 600 | busy  | two CPUs, few ports, then an audit
-bench        | 300 | busy  | the benchmark's cases: do all packets arrive? No times
-tidy         | 900 | asked | clang-tidy over agent/ and cli/
+pmtu-auto     | 300 | quick | narrow links, path-MTU discovery, ICMP errors, traceroute
+pmtu-generic  | 300 | quick | the same in generic mode, where only clsact knows segments
+pmtu6-auto    | 300 | quick | the same with IPv6
+pmtu6-generic | 300 | quick | and both
+fragments     | 300 | quick | datagrams in pieces, from two clients at once
+fragments6    | 300 | quick | the same with IPv6
+hostile       | 480 | quick | the main job on a host that would spoil it
+ports         | 480 | quick | exactly as many connections as ports, and ports that come back
+survive       | 480 | quick | kill -9, no agent, restarts, --detach
+arp           | 480 | quick | VIPs and Proxy IPs in ARP
+quickstart    | 600 | quick | examples/quickstart.sh
+kernel61      |1500 | busy  | all that on Debian's 6.1 kernel in qemu
+asan          |2400 | busy  | unit tests under ASan and UBSan
+race          | 600 | busy  | two CPUs, few ports, then an audit
+bench         | 300 | busy  | the benchmark's cases: do all packets arrive? No times
+tidy          | 900 | asked | clang-tidy over agent/ and cli/
 TESTS
 }
 
@@ -53,6 +59,10 @@ body() { # NAME
     control | badfiles | ports | survive | arp) "$here/network/$1.sh" ;;
     main-*) "$here/network/main.sh" "${1#main-}" ;;
     main6-*) "$here/network/main.sh" "${1#main6-}" 6 ;;
+    pmtu-*) "$here/network/pmtu.sh" "${1#pmtu-}" 4 ;;
+    pmtu6-*) "$here/network/pmtu.sh" "${1#pmtu6-}" 6 ;;
+    fragments) "$here/network/fragments.sh" auto 4 ;;
+    fragments6) "$here/network/fragments.sh" generic 6 ;;
     hostile) "$here/network/hostile_host.sh" ;;
     quickstart) "$root/examples/quickstart.sh" ;;
     kernel61) "$here/kernel61/run.sh" ;;
