@@ -13,6 +13,7 @@
 #include "abi/tcp.h"
 #include "ports.h"
 #include "packet.h"
+#include "quota.h"
 
 union conn_word {
 	struct abi_conn_word state;
@@ -45,7 +46,6 @@ static __always_inline bool swap_word(struct abi_slot *s, __u64 was, __u64 is)
 	return __sync_val_compare_and_swap(&s->word, was, is) == was;
 }
 
-#define EEXIST 17
 #define EBUSY 16
 
 /* 6.1 may answer a hash update with a spurious EBUSY. */
@@ -161,13 +161,16 @@ static __always_inline bool conn_unchanged(const struct found *f)
 	return READ_ONCE(f->slot->state.generation) == f->state.generation;
 }
 
-static __always_inline void live_add(__u32 binding_id, bool closed, __s64 n)
+static __always_inline void live_add(__u32 service_id, __u32 binding_id, bool closed, __s64 n)
 {
-	struct abi_binding_live *live = bpf_map_lookup_elem(&binding_live, &binding_id);
+	struct abi_binding_live *of_binding = bpf_map_lookup_elem(&binding_live, &binding_id);
+	struct abi_service_live *of_service = bpf_map_lookup_elem(&service_live, &service_id);
 	struct abi_ledger *l = the_ledger();
 
-	if (live)
-		__sync_fetch_and_add(closed ? &live->closed : &live->opened, n);
+	if (of_binding)
+		__sync_fetch_and_add(closed ? &of_binding->closed : &of_binding->opened, n);
+	if (of_service)
+		__sync_fetch_and_add(closed ? &of_service->closed : &of_service->opened, n);
 	if (l)
 		__sync_fetch_and_add(closed ? &l->closed : &l->opened, n);
 }
@@ -187,6 +190,7 @@ __noinline int conn_move(__u32 slot_id, __u64 was_word, __u64 is_word)
 	union conn_word was = {.word = was_word}, is = {.word = is_word};
 	struct abi_slot *s = bpf_map_lookup_elem(&slot, &slot_id);
 	__u32 binding_id, ring_id;
+	struct counted counted;
 	__u16 port_be;
 	bool return_port = false;
 
@@ -196,6 +200,7 @@ __noinline int conn_move(__u32 slot_id, __u64 was_word, __u64 is_word)
 	binding_id = s->binding;
 	ring_id = s->ring;
 	port_be = s->proxy_port_be;
+	counted_in(s, &counted);
 	barrier();
 
 	if (is.state.state == ABI_CLOSED && (is.state.flags & ABI_CONN_SNAT) && !(is.state.flags & ABI_CONN_IN_RING)) {
@@ -204,10 +209,13 @@ __noinline int conn_move(__u32 slot_id, __u64 was_word, __u64 is_word)
 	}
 	if (!swap_word(s, was.word, is.word))
 		return 0; /* another CPU's packet was faster */
-	if (abi_is_live(was.state.state) && is.state.state == ABI_CLOSED)
-		live_add(binding_id, true, 1);
-	else if (was.state.state == ABI_CLOSED && abi_is_live(is.state.state))
-		live_add(binding_id, true, -1);
+	if (abi_is_live(was.state.state) && is.state.state == ABI_CLOSED) {
+		live_add(counted.service, binding_id, true, 1);
+		count_out(&counted);
+	} else if (was.state.state == ABI_CLOSED && abi_is_live(is.state.state)) {
+		live_add(counted.service, binding_id, true, -1);
+		count_again(&counted);
+	}
 	if (return_port)
 		port_release(ring_id, port_be);
 	return 1;
@@ -219,6 +227,7 @@ __noinline int conn_remove(__u32 slot_id, __u64 was_word)
 	struct found f = {.word = was_word, .slot_id = slot_id};
 	union conn_word is = {.word = was_word};
 	struct scratch *w = work_space();
+	struct counted counted;
 
 	f.slot = bpf_map_lookup_elem(&slot, &slot_id);
 	if (!f.slot || !w)
@@ -232,8 +241,11 @@ __noinline int conn_remove(__u32 slot_id, __u64 was_word)
 		original_key(&f, &w->remove_key);
 		conn_delete(&w->remove_key);
 	}
-	if (abi_is_live(f.state.state))
-		live_add(f.slot->binding, true, 1);
+	if (abi_is_live(f.state.state)) {
+		live_add(f.slot->service, f.slot->binding, true, 1);
+		counted_in(f.slot, &counted);
+		count_out(&counted);
+	}
 	if ((f.state.flags & ABI_CONN_SNAT) && !(f.state.flags & ABI_CONN_IN_RING))
 		port_release(f.slot->ring, f.slot->proxy_port_be);
 	is.state.state = ABI_FREE;

@@ -3,7 +3,7 @@
 #define PROXIP_MAPS_H
 
 /* Every table. What one packet of an established connection touches: iface, conn, slot, then vip and endpoint and proxy,
- * binding_stats. Sizes of conn, slot and free_slots are set from max_connections before the load. */
+ * binding_stats. Sizes of conn, slot, free_slots and quota are set from max_connections before the load. */
 
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -47,6 +47,15 @@ struct {
 /* mmap: page-aligned, so that a slot is two whole cache lines; and read by the agent without a system call */
 ARRAY_MAP(slot, struct abi_slot, 1, BPF_F_MMAPABLE);
 ARRAY_MAP(ledger, struct abi_ledger, 1, BPF_F_MMAPABLE);
+
+/* Not preallocated: an element that was deleted is not another client's while somebody still counts in it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct abi_quota);
+	__type(value, __u32);
+} quota SEC(".maps");
 
 /* ---- fragments ---- */
 
@@ -92,7 +101,7 @@ struct {
 
 ARRAY_MAP(control, struct abi_control, 1, BPF_F_MMAPABLE);
 ARRAY_MAP(service, struct abi_service, 2 * ABI_MAX_SERVICES, BPF_F_MMAPABLE);
-ARRAY_MAP(service_cursor, struct abi_service_cursor, ABI_MAX_SERVICES, BPF_F_MMAPABLE);
+ARRAY_MAP(service_live, struct abi_service_live, ABI_MAX_SERVICES, BPF_F_MMAPABLE);
 ARRAY_MAP(backend, struct abi_backend, 2 * ABI_MAX_BACKENDS, BPF_F_MMAPABLE);
 ARRAY_MAP(source, struct abi_source, 2 * ABI_MAX_SOURCES, BPF_F_MMAPABLE);
 
@@ -152,6 +161,7 @@ struct choice { /* what select.h decided: numbers only */
 	__u32 snat_reason; /* enum abi_snat_reason */
 	__u32 proxy;
 	__u32 ring;
+	__u32 counted; /* enum abi_quota_kind bits */
 	struct abi_hop client_hop;
 };
 
@@ -165,6 +175,7 @@ struct scratch {
 	struct abi_tuple claim_key;
 	struct abi_tuple remove_key;
 	struct abi_datagram datagram;
+	struct abi_quota quota_key;
 	struct abi_tuple leaving; /* of a fragment or an ICMP error: as it leaves */
 	struct abi_tuple quoted;  /* and what the error quotes, turned round */
 	__u32 owner_slot; /* of a port that claim_port() wants to take over */

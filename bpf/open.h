@@ -244,6 +244,7 @@ static __always_inline void slot_fill(struct abi_slot *s, const struct abi_tuple
 	s->family = t->family;
 	s->protocol = t->protocol;
 	s->snat_reason = c->snat_reason;
+	s->counted = c->counted;
 	s->client_hop = c->client_hop;
 	s->opened = now;
 	s->last_seen = now;
@@ -305,7 +306,7 @@ __noinline int open_chosen(void)
 	f.state.state = w->open_key.protocol == IPPROTO_TCP ? ABI_SYN : ABI_UDP;
 	barrier();
 	WRITE_ONCE(f.slot->word, f.word);
-	live_add(w->choice.binding, false, 1);
+	live_add(w->choice.service_id, w->choice.binding, false, 1);
 	return 0;
 }
 

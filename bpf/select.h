@@ -29,11 +29,11 @@ static __always_inline __u32 scale(__u32 hash, __u32 count)
 
 static __always_inline __u32 next_turn(__u32 service_id, __u32 count)
 {
-	struct abi_service_cursor *cursor = bpf_map_lookup_elem(&service_cursor, &service_id);
+	struct abi_service_live *live = bpf_map_lookup_elem(&service_live, &service_id);
 
-	if (!cursor)
+	if (!live)
 		return 0;
-	return (dry_run ? READ_ONCE(cursor->next) : __sync_fetch_and_add(&cursor->next, 1)) % count;
+	return (dry_run ? READ_ONCE(live->next_turn) : __sync_fetch_and_add(&live->next_turn, 1)) % count;
 }
 
 static __always_inline struct abi_backend *backend_at(const struct abi_service *s, __u32 half, __u32 position)

@@ -77,6 +77,65 @@ static __always_inline void walk_other(const struct packet *p, enum frame_kind k
 	not_served(v, find_local(&p->tuple.destination, p->tuple.family), reason_of(kind));
 }
 
+/* ---- limits ---- */
+
+static __always_inline bool service_is_full(const struct abi_service *s, __u32 service_id)
+{
+	struct abi_service_live *live = s->max_connections ? bpf_map_lookup_elem(&service_live, &service_id) : NULL;
+
+	return live && READ_ONCE(live->opened) - READ_ONCE(live->closed) >= s->max_connections;
+}
+
+/* 0, or the limit that stands in the way. A look: nothing is counted. */
+static __always_inline int beyond_limits(const struct abi_service *s, const struct choice *c, const struct abi_tuple *t)
+{
+	__u64 client = client_high(&t->source);
+
+	if (service_is_full(s, c->service_id))
+		return ABI_SERVICE_FULL;
+	if (s->max_per_client && quota_reached(client, c->service_id, ABI_QUOTA_CLIENT << 8 | t->family, s->max_per_client))
+		return ABI_CLIENT_FULL;
+	if (s->max_client_ports && c->snat_reason &&
+	    quota_reached(client, c->endpoint, ABI_QUOTA_PORTS << 8 | t->family, s->max_client_ports))
+		return ABI_CLIENT_PORTS;
+	return 0;
+}
+
+static __noinline void count_off(const struct choice *c, const struct abi_tuple *t)
+{
+	struct counted counted = {.client = client_high(&t->source),
+				  .service = c->service_id,
+				  .endpoint = c->endpoint,
+				  .family = t->family,
+				  .kinds = c->counted};
+
+	count_out(&counted);
+}
+
+/* The same, and counted: 0, or the limit, and nothing is. */
+static __noinline int count_in(const struct abi_service *s, struct choice *c, const struct abi_tuple *t)
+{
+	__u64 client = client_high(&t->source);
+	int taken;
+
+	c->counted = 0;
+	if (s->max_per_client) {
+		taken = quota_take(client, c->service_id, ABI_QUOTA_CLIENT << 8 | t->family, s->max_per_client);
+		if (taken != QUOTA_TAKEN)
+			return taken == QUOTA_REACHED ? ABI_CLIENT_FULL : ABI_CONTENDED;
+		c->counted |= ABI_QUOTA_CLIENT;
+	}
+	if (s->max_client_ports && c->snat_reason) {
+		taken = quota_take(client, c->endpoint, ABI_QUOTA_PORTS << 8 | t->family, s->max_client_ports);
+		if (taken != QUOTA_TAKEN) {
+			count_off(c, t);
+			return taken == QUOTA_REACHED ? ABI_CLIENT_PORTS : ABI_CONTENDED;
+		}
+		c->counted |= ABI_QUOTA_PORTS;
+	}
+	return 0;
+}
+
 /* The first packet of a connection: true with the choice in the work space, or a verdict. Commits nothing. */
 static __noinline int decide(const struct packet *p, struct verdict *v)
 {
@@ -119,6 +178,11 @@ static __noinline int decide(const struct packet *p, struct verdict *v)
 		return 0;
 	}
 	note_backend(c);
+	reason = beyond_limits(s, c, &p->tuple);
+	if (reason) {
+		refuse(v, p, s, reason);
+		return 0;
+	}
 	reason = judge(p, READ_ONCE(e->hop), &to);
 	note_passage(&to);
 	if (reason) {
@@ -139,39 +203,51 @@ static __noinline int decide(const struct packet *p, struct verdict *v)
 /* How often a choice is carried out anew after a race: for the last port of a ring, or with the removal of its tuple. */
 #define COMMIT_TRIES 3
 
-/* Carries the choice out. In a full table somebody gives way first; not from within open_chosen(), whose stack is deep. */
+/* 0, or a drop reason. In a full table somebody gives way first; not from within open_chosen(), whose stack is deep. */
+static __always_inline int carry_out_choice(const struct packet *p, struct scratch *w, const struct abi_service *s)
+{
+	int reason = ABI_CONTENDED;
+
+	for (int try = 0; try < COMMIT_TRIES; try++) {
+		reason = open_chosen();
+		if (!reason || (reason == ABI_TABLE_FULL && !slot_reclaim()))
+			return reason;
+		if (reason == ABI_CONTENDED && bpf_map_lookup_elem(&conn, &p->tuple))
+			return reason; /* another CPU opened it */
+		if (reason == ABI_TUPLE_TAKEN) {
+			if (s->snat != ABI_SNAT_MODE_AUTO)
+				return reason;
+			w->choice.snat_reason = ABI_SNAT_TUPLE_TAKEN;
+		}
+		if (w->choice.snat_reason && !choose_source(&w->choice, &p->tuple))
+			return ABI_PORTS_EXHAUSTED;
+	}
+	return reason;
+}
+
 static __always_inline void commit(const struct packet *p, struct verdict *v)
 {
 	struct scratch *w = work_space();
 	struct abi_service *s = w ? service_in(w->choice.half, w->choice.service_id) : NULL;
-	int reason = ABI_CONTENDED;
+	int reason;
 
-	if (w) {
-		w->open_key = p->tuple;
-		w->choice.client_hop = p->from;
+	if (!s) {
+		drop(v, ABI_CONTENDED);
+		return;
 	}
-	for (int try = 0; s && try < COMMIT_TRIES; try++) {
-		reason = open_chosen();
+	w->open_key = p->tuple;
+	w->choice.client_hop = p->from;
+	reason = count_in(s, &w->choice, &w->open_key);
+	if (!reason) {
+		reason = carry_out_choice(p, w, s);
 		if (!reason)
 			return;
-		if (reason == ABI_CONTENDED && bpf_map_lookup_elem(&conn, &p->tuple))
-			return; /* another CPU opened it: its connection is ours */
-		if (reason == ABI_TABLE_FULL && !slot_reclaim())
-			break;
-		if (reason == ABI_TUPLE_TAKEN) {
-			if (s->snat != ABI_SNAT_MODE_AUTO)
-				break;
-			w->choice.snat_reason = ABI_SNAT_TUPLE_TAKEN;
-		}
-		if (w->choice.snat_reason && !choose_source(&w->choice, &p->tuple)) {
-			reason = ABI_PORTS_EXHAUSTED;
-			break;
-		}
+		count_off(&w->choice, &w->open_key);
 	}
-	if (!s || reason == ABI_CONTENDED)
-		drop(v, ABI_CONTENDED); /* silently: the sender's next try works */
-	else
+	if (reason != ABI_CONTENDED)
 		refuse(v, p, s, reason);
+	else if (!bpf_map_lookup_elem(&conn, &p->tuple)) /* else another CPU opened it: its connection is ours */
+		drop(v, ABI_CONTENDED);                  /* silently: the sender's next try works */
 }
 
 /* A packet of a connection comes here only if it cannot go on, or begins the next one. A stack frame of its own, which the

@@ -10,6 +10,8 @@ namespace proxip::cli {
 namespace pool {
 namespace {
 
+constexpr const char* per_client_help = "towards one backend, of one client address (IPv6: /64); 0: no limit";
+
 Build declare_show(CLI::App& app) {
     const auto name = std::make_shared<Text>();
     app.add_option("name", *name, "only this one");
@@ -21,6 +23,7 @@ struct AddTyped {
     Texts addresses;
     Text ports;
     Texts exclude;
+    Text per_client;
 };
 
 Build declare_add(CLI::App& app) {
@@ -32,6 +35,7 @@ Build declare_add(CLI::App& app) {
     app.add_option("--exclude-ports", typed->exclude, "but not these; may be given more than once")
         ->option_text("FIRST-LAST")
         ->allow_extra_args(false);
+    app.add_option("--max-ports-per-client", typed->per_client, per_client_help)->option_text("N");
     return [typed](const Inputs&) -> Result<Action> {
         ProxyPool pool;
         pool.name = typed->name;
@@ -42,7 +46,8 @@ Build declare_add(CLI::App& app) {
             reading.one("--exclude-ports", Text{text}, range);
             pool.exclude_ports.push_back(range);
         }
-        reading.one("--ports", typed->ports, pool.ports);
+        reading.one("--ports", typed->ports, pool.ports)
+            .one("--max-ports-per-client", typed->per_client, pool.max_ports_per_client);
         return reading.error() ? Result<Action>(std::unexpected(*reading.error()))
                                : Call{api::PoolAdd{std::move(pool)}, {}};
     };
@@ -51,7 +56,7 @@ Build declare_add(CLI::App& app) {
 struct SetTyped {
     std::string name;
     Texts add, remove;
-    Text ports;
+    Text ports, per_client;
 };
 
 Build declare_set(CLI::App& app) {
@@ -64,15 +69,17 @@ Build declare_set(CLI::App& app) {
         ->option_text("ADDRESS")
         ->allow_extra_args(false);
     app.add_option("--ports", typed->ports, "the ports to use of each")->option_text("FIRST-LAST");
+    app.add_option("--max-ports-per-client", typed->per_client, per_client_help)->option_text("N");
     return [typed, &app](const Inputs&) -> Result<Action> {
         if (!any_option(app)) {
-            return usage("nothing to set: give --add, --remove or --ports", typed->name);
+            return usage("nothing to set: give --add, --remove, --ports or --max-ports-per-client", typed->name);
         }
-        api::PoolSet set{typed->name, {}, {}, {}};
+        api::PoolSet set{typed->name, {}, {}, {}, {}};
         Reading reading;
         reading.each("--add", typed->add, set.add)
             .each("--remove", typed->remove, set.remove)
-            .one("--ports", typed->ports, set.ports);
+            .one("--ports", typed->ports, set.ports)
+            .one("--max-ports-per-client", typed->per_client, set.max_ports_per_client);
         return reading.error() ? Result<Action>(std::unexpected(*reading.error())) : Call{std::move(set), {}};
     };
 }

@@ -13,7 +13,7 @@ namespace {
 
 // The options that `add` and `set` share, as typed.
 struct Settings {
-    Text scheduler, snat, pool, on_failure;
+    Text scheduler, snat, pool, on_failure, max_connections, max_per_client;
     Text check, check_port, check_interval, check_timeout, check_rise, check_fall;
     Text idle_syn, idle_established, idle_closing, idle_closed, idle_udp;
 
@@ -26,6 +26,9 @@ void Settings::declare(CLI::App& app) {
     app.add_option("--snat", snat, "always, auto or never: whose address the backend sees")->option_text("MODE");
     app.add_option("--pool", pool, "the proxy pool that connections come from")->option_text("NAME");
     app.add_option("--on-failure", on_failure, "reset or drop: no backend or no port")->option_text("WHAT");
+    app.add_option("--max-connections", max_connections, "live ones of the service; 0: no limit")->option_text("N");
+    app.add_option("--max-per-client", max_per_client, "live ones of one client address (IPv6: /64); 0: no limit")
+        ->option_text("N");
     app.add_option("--check", check, "none or tcp")->option_text("TYPE");
     app.add_option("--check-port", check_port, "instead of the backend's own")->option_text("PORT");
     app.add_option("--check-interval", check_interval, "between two checks")->option_text("DURATION");
@@ -44,6 +47,8 @@ void Settings::read(Reading& reading, api::ServicePatch& patch) const {
         .one("--snat", snat, patch.snat)
         .one("--pool", pool, patch.pool)
         .one("--on-failure", on_failure, patch.on_failure)
+        .one("--max-connections", max_connections, patch.max_connections)
+        .one("--max-per-client", max_per_client, patch.max_connections_per_client)
         .one("--check", check, patch.check.type)
         .one("--check-port", check_port, patch.check.port)
         .one("--check-interval", check_interval, patch.check.interval)

@@ -15,6 +15,7 @@ SKIPPED=77
 catalogue() {
     cat <<'TESTS'
 format        |  60 | quick | clang-format agrees with every C++ file
+bpf-stack     |  60 | quick | the BPF stack as Linux 6.1 counts it
 layering      |  60 | quick | includes keep to the one-way rule
 unit          | 900 | quick | unit tests
 packet        | 600 | quick | packets through BPF_PROG_RUN
@@ -32,6 +33,7 @@ pmtu6-generic | 300 | quick | and both
 fragments     | 300 | quick | datagrams in pieces, from two clients at once
 fragments6    | 300 | quick | the same with IPv6
 hostile       | 480 | quick | the main job on a host that would spoil it
+attack        | 480 | quick | a flood of SYNs, malformed frames, limits
 ports         | 480 | quick | exactly as many connections as ports, and ports that come back
 survive       | 480 | quick | kill -9, no agent, restarts, --detach
 arp           | 480 | quick | VIPs and Proxy IPs in ARP
@@ -53,10 +55,11 @@ body() { # NAME
     format)
         find "$root/agent" "$root/cli" "$root/tests" -name '*.[ch]pp' -print0 | xargs -0 clang-format-19 --dry-run --Werror
         ;;
+    bpf-stack) "$here/bpf_stack.py" "$root/build/release/bpf/proxip.bpf.o" ;;
     layering) "$here/layering.py" ;;
     unit) "$bin/proxip_unit_tests" ;;
     packet) "$bin/proxip_packet_tests" ;;
-    control | badfiles | ports | survive | arp) "$here/network/$1.sh" ;;
+    control | badfiles | attack | ports | survive | arp) "$here/network/$1.sh" ;;
     main-*) "$here/network/main.sh" "${1#main-}" ;;
     main6-*) "$here/network/main.sh" "${1#main6-}" 6 ;;
     pmtu-*) "$here/network/pmtu.sh" "${1#pmtu-}" 4 ;;

@@ -83,6 +83,8 @@ struct ServicePatch {
     std::optional<Snat> snat;
     std::optional<std::string> pool;
     std::optional<OnFailure> on_failure;
+    std::optional<std::uint32_t> max_connections;
+    std::optional<std::uint32_t> max_connections_per_client;
     CheckPatch check;
     IdlePatch idle_timeout;
 };
@@ -126,6 +128,7 @@ struct PoolSet {
     std::vector<AddressRange> add;
     std::vector<AddressRange> remove;
     std::optional<PortRange> ports;
+    std::optional<std::uint32_t> max_ports_per_client;
 };
 struct PoolDel {
     std::string name;

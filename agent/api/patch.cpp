@@ -42,6 +42,8 @@ Service patched(Service service, const ServicePatch& patch) {
     set(service.snat, patch.snat);
     set(service.pool, patch.pool);
     set(service.on_failure, patch.on_failure);
+    set(service.max_connections, patch.max_connections);
+    set(service.max_connections_per_client, patch.max_connections_per_client);
     put(service.check, patch.check);
     put(service.idle_timeout, patch.idle_timeout);
     return service;

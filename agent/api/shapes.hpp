@@ -93,6 +93,8 @@ void describe(V& v, T& it) {
     v("snat", it.snat);
     v("pool", it.pool);
     v("on_failure", it.on_failure);
+    v("max_connections", it.max_connections);
+    v("max_connections_per_client", it.max_connections_per_client);
     v.defaulted("check", it.check);
     v.defaulted("idle_timeout", it.idle_timeout);
 }
@@ -157,6 +159,7 @@ void describe(V& v, T& it) {
     v.defaulted("add", it.add);
     v.defaulted("remove", it.remove);
     v("ports", it.ports);
+    v("max_ports_per_client", it.max_ports_per_client);
 }
 
 template <typename V, Of<ConfigText> T>

@@ -114,6 +114,7 @@ Result<Config> edited(Config config, const api::PoolSet& request) {
     }
     (*pool)->addresses.insert((*pool)->addresses.end(), request.add.begin(), request.add.end());
     (*pool)->ports = request.ports.value_or((*pool)->ports);
+    (*pool)->max_ports_per_client = request.max_ports_per_client.value_or((*pool)->max_ports_per_client);
     return config;
 }
 

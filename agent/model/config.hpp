@@ -46,6 +46,7 @@ struct ProxyPool {
     std::vector<AddressRange> addresses;
     PortRange ports{1024, 65535};
     std::vector<PortRange> exclude_ports;
+    std::uint32_t max_ports_per_client = 0; // towards one backend endpoint; 0: no limit
 
     bool operator==(const ProxyPool&) const = default;
     [[nodiscard]] std::vector<Address> each_address() const; // in order, duplicates impossible after validate()
@@ -97,6 +98,9 @@ struct Service {
     std::string pool = "default";
     IdleTimeouts idle_timeout;
     OnFailure on_failure = OnFailure::reset;
+    // Live connections; 0: no limit. A client is an address, of IPv6 a /64 (RFC 6888 REQ-4, REQ-5).
+    std::uint32_t max_connections = 0;
+    std::uint32_t max_connections_per_client = 0;
     Check check;
     std::vector<Backend> backends;
 

@@ -97,6 +97,9 @@ constexpr Field<ProxyPool> pool_fields[] = {
     {.key = "ports", .read = [](const Reader& r, ProxyPool& p) { return read_ports(r, p.ports); }},
     {.key = "exclude_ports",
      .read = [](const Reader& r, ProxyPool& p) { return read_list<PortRange>(r, read_ports, p.exclude_ports); }},
+    {.key = "max_ports_per_client",
+     .read = [](const Reader& r,
+                ProxyPool& p) { return read_whole(r, 0U, limits::max_connections, p.max_ports_per_client); }},
 };
 
 Trouble read_pool(const Reader& reader, ProxyPool& out) {
@@ -182,6 +185,11 @@ constexpr Field<Service> service_fields[] = {
     {.key = "affinity", .read = read_affinity},
     {.key = "idle_timeout", .read = [](const Reader& r, Service& s) { return read_idle(r, s.idle_timeout); }},
     {.key = "on_failure", .read = [](const Reader& r, Service& s) { return read_enum(r, s.on_failure); }},
+    {.key = "max_connections",
+     .read = [](const Reader& r, Service& s) { return read_whole(r, 0U, limits::max_connections, s.max_connections); }},
+    {.key = "max_connections_per_client",
+     .read = [](const Reader& r,
+                Service& s) { return read_whole(r, 0U, limits::max_connections, s.max_connections_per_client); }},
     {.key = "allow", .read = read_allow},
     {.key = "check", .read = [](const Reader& r, Service& s) { return read_check(r, s.check); }},
     {.key = "backend",

@@ -131,6 +131,7 @@ class Comparison {
         value(at + "addresses", from.addresses, to.addresses);
         value(at + "ports", from.ports, to.ports);
         value(at + "exclude_ports", from.exclude_ports, to.exclude_ports);
+        value(at + "max_ports_per_client", from.max_ports_per_client, to.max_ports_per_client);
     }
 
     void inside(const std::string& at, const Backend& from, const Backend& to) {
@@ -164,6 +165,8 @@ class Comparison {
         value(at + "pool", from.pool, to.pool);
         inside(at + "idle_timeout.", from.idle_timeout, to.idle_timeout);
         value(at + "on_failure", from.on_failure, to.on_failure);
+        value(at + "max_connections", from.max_connections, to.max_connections);
+        value(at + "max_connections_per_client", from.max_connections_per_client, to.max_connections_per_client);
         inside(at + "check.", from.check, to.check);
         objects(at, from.backends, to.backends);
     }

@@ -30,6 +30,13 @@ Ordered encode_agent(const AgentConfig& agent) {
     return out;
 }
 
+template <typename T>
+void put_changed(Ordered& out, const char* key, const T& value, const T& standard, Ordered text) {
+    if (value != standard) {
+        out[key] = std::move(text);
+    }
+}
+
 Ordered encode_pool(const ProxyPool& pool) {
     Ordered out = {{"name", pool.name}, {"addresses", Ordered::array()}, {"ports", pool.ports.text()}};
     for (const AddressRange& range : pool.addresses) {
@@ -38,14 +45,8 @@ Ordered encode_pool(const ProxyPool& pool) {
     for (const PortRange& ports : pool.exclude_ports) {
         out["exclude_ports"].push_back(ports.text());
     }
+    put_changed(out, "max_ports_per_client", pool.max_ports_per_client, 0U, pool.max_ports_per_client);
     return out;
-}
-
-template <typename T>
-void put_changed(Ordered& out, const char* key, const T& value, const T& standard, Ordered text) {
-    if (value != standard) {
-        out[key] = std::move(text);
-    }
 }
 
 Ordered encode_idle(const IdleTimeouts& timeouts) {
@@ -96,6 +97,9 @@ Ordered encode_service(const Service& service) {
         out["idle_timeout"] = encode_idle(service.idle_timeout);
     }
     out["on_failure"] = enum_name(service.on_failure);
+    put_changed(out, "max_connections", service.max_connections, 0U, service.max_connections);
+    put_changed(out, "max_connections_per_client", service.max_connections_per_client, 0U,
+                service.max_connections_per_client);
     if (service.check != Check{}) {
         out["check"] = encode_check(service.check);
     }

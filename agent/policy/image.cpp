@@ -114,6 +114,11 @@ class Compiler {
         out.entry.idle[abi::ABI_CLOSING] = to_ticks(service.idle_timeout.closing);
         out.entry.idle[abi::ABI_CLOSED] = to_ticks(service.idle_timeout.closed);
         out.entry.idle[abi::ABI_UDP] = to_ticks(service.idle_timeout.udp);
+        out.entry.max_connections = service.max_connections;
+        out.entry.max_per_client = service.max_connections_per_client;
+        if (const ProxyPool* pool = config_.pool(service.pool); pool != nullptr && service.snat != Snat::never) {
+            out.entry.max_client_ports = pool->max_ports_per_client;
+        }
         image_.services.push_back(out);
         image_.lookup.insert(image_.lookup.end(), table.begin(), table.end());
         add_matches(service, *id);

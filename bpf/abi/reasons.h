@@ -47,7 +47,10 @@ namespace proxip::abi {
 	DROP(29, BAD_SOURCE, "source_not_unicast", "from an address that no host can have")                                  \
 	EVENT(30, ANSWERED_ND, "answered_nd", "neighbour solicitations answered for VIPs and Proxy IPs")                     \
 	EVENT(31, ICMP_TRANSLATED, "icmp_translated", "ICMP errors translated and forwarded")                                \
-	EVENT(32, FRAGMENTS, "fragments_translated", "fragments translated and forwarded")
+	EVENT(32, FRAGMENTS, "fragments_translated", "fragments translated and forwarded")                                   \
+	DROP(33, SERVICE_FULL, "service_limit_reached", "the service has max_connections open")                              \
+	DROP(34, CLIENT_FULL, "client_limit_reached", "the client has max_connections_per_client open to the service")       \
+	DROP(35, CLIENT_PORTS, "client_ports_exhausted", "the client has max_ports_per_client proxy ports to the backend")
 
 #define ABI_REASON_ENUM(id, symbol, name, help) ABI_##symbol = id,
 enum abi_reason { ABI_REASONS(ABI_REASON_ENUM, ABI_REASON_ENUM) ABI_REASON_COUNT };

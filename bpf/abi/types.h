@@ -116,7 +116,7 @@ struct abi_slot {
 	__u8 family;
 	__u8 protocol;
 	__u8 snat_reason; /* enum abi_snat_reason */
-	__u8 pad0;
+	__u8 counted;     /* enum abi_quota_kind bits: what it is counted in while it is live */
 	__u64 pad1;
 
 	struct abi_hop client_hop; /* where the client's last packet came from */
@@ -271,7 +271,10 @@ struct abi_service { /* `service`: index = half * ABI_MAX_SERVICES + id */
 	__u8 flags;     /* enum abi_service_flags */
 	__u8 pad0;
 	__u32 idle[ABI_CONN_STATES]; /* ticks a connection may be silent in that state */
-	__u32 pad1[3];
+	/* live connections; 0: no limit */
+	__u32 max_connections;
+	__u32 max_per_client;   /* of one client address; of IPv6, of one /64 */
+	__u32 max_client_ports; /* towards one endpoint, of one client address, likewise; from the service's pool */
 };
 
 enum abi_scheduler { ABI_MAGLEV = 0, ABI_ROUND_ROBIN, ABI_SOURCE_HASH };
@@ -280,8 +283,25 @@ enum abi_service_flags {
 	ABI_SERVICE_RESET = 1 << 0, /* on_failure = reset */
 };
 
-struct abi_service_cursor { /* round robin's next position; by service id, written by each new connection */
-	__u64 next;
+struct abi_service_live { /* by service id; shared by the CPUs, written when a connection opens or closes */
+	__u64 next_turn; /* round robin's */
+	__u64 opened;
+	__u64 closed;
+	__u64 pad0;
+};
+
+/* `quota`: live connections of one client, where there is a limit to them. */
+struct abi_quota {
+	__u32 address[4]; /* wire order; of IPv6 the first 64 bits */
+	__u32 id;         /* of the service, or of the endpoint */
+	__u8 kind;        /* enum abi_quota_kind */
+	__u8 family;
+	__u16 zero;
+};
+
+enum abi_quota_kind {
+	ABI_QUOTA_CLIENT = 1 << 0, /* connections of a service */
+	ABI_QUOTA_PORTS = 1 << 1,  /* proxy ports towards an endpoint */
 };
 
 struct abi_backend { /* `backend`: index = half * ABI_MAX_BACKENDS + service.backend_first + i */
@@ -418,6 +438,7 @@ ABI_ASSERT(sizeof(struct abi_service) == 64);
 ABI_ASSERT(sizeof(struct abi_iface) == 64);
 ABI_ASSERT(sizeof(struct abi_datagram) == 40);
 ABI_ASSERT(sizeof(struct abi_trail) == 20);
+ABI_ASSERT(sizeof(struct abi_quota) == 24);
 
 #ifdef __cplusplus
 } // namespace proxip::abi

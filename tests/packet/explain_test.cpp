@@ -29,7 +29,7 @@ State state_of(const Rig& rig) {
     State out;
     read(rig, out, "slot", table_size, sizeof(abi::abi_slot));
     read(rig, out, "ring", 8, sizeof(abi::abi_ring));
-    read(rig, out, "service_cursor", 8, sizeof(abi::abi_service_cursor));
+    read(rig, out, "service_live", 8, sizeof(abi::abi_service_live));
     read(rig, out, "binding_live", 8, sizeof(abi::abi_binding_live));
     read(rig, out, "ledger", 1, offsetof(abi::abi_ledger, sweep_hand) + 64);
     out.values[{"ledger", 0}].resize(offsetof(abi::abi_ledger, sweep_hand)); // the sweeper goes on

@@ -53,6 +53,10 @@ void remove_connections(const dataplane::Dataplane& plane) {
     std::uint32_t slot = 0;
     while (bpf_map_lookup_and_delete_elem(dataplane::map_fd(plane, "free_slots"), nullptr, &slot) == 0) {
     }
+    abi::abi_quota counted{};
+    while (bpf_map_get_next_key(dataplane::map_fd(plane, "quota"), nullptr, &counted) == 0) {
+        (void)bpf_map_delete_elem(dataplane::map_fd(plane, "quota"), &counted);
+    }
     zero(plane, "slot", table_size, sizeof(abi::abi_slot));
     zero(plane, "ledger", 1, sizeof(abi::abi_ledger));
 }
@@ -64,7 +68,7 @@ void remove_counts(const dataplane::Dataplane& plane) {
     zero(plane, "icmp_budget", 1, 8 * cpus);
     zero(plane, "binding_stats", some, sizeof(abi::abi_binding_stats) * cpus);
     zero(plane, "binding_live", some, sizeof(abi::abi_binding_live));
-    zero(plane, "service_cursor", some, sizeof(abi::abi_service_cursor));
+    zero(plane, "service_live", some, sizeof(abi::abi_service_live));
     zero(plane, "iface", abi::ABI_MAX_IFACES, sizeof(abi::abi_iface));
 }
 

@@ -55,6 +55,16 @@ void take_the_tuple_twice(Rig& rig) {
     (void)rig.from_client(Ethernet{} / Ipv4{} / Tcp{.destination = 81, .flags = Syn});
 }
 
+void open_beyond(Rig& rig, std::uint32_t of_service, std::uint32_t per_client, std::uint32_t ports_per_client) {
+    Config config = basic_config();
+    config.services[0].max_connections = of_service;
+    config.services[0].max_connections_per_client = per_client;
+    config.pools[0].max_ports_per_client = ports_per_client;
+    rig.install(config);
+    rig.open(client_port);
+    rig.open(client_port + 1);
+}
+
 void replace_the_programs(Rig& rig) {
     const std::uint32_t slow = 1;
     (void)bpf_map_delete_elem(rig.map("programs"), &slow);
@@ -127,6 +137,9 @@ std::map<abi::abi_reason, Way> ways() {
                   }
               }}},
         {abi::ABI_TUPLE_TAKEN, {.make = take_the_tuple_twice}},
+        {abi::ABI_SERVICE_FULL, {.make = [](Rig& rig) { open_beyond(rig, 1, 0, 0); }}},
+        {abi::ABI_CLIENT_FULL, {.make = [](Rig& rig) { open_beyond(rig, 0, 1, 0); }}},
+        {abi::ABI_CLIENT_PORTS, {.make = [](Rig& rig) { open_beyond(rig, 0, 0, 1); }}},
         {abi::ABI_NO_CONNECTION, frame(Ethernet{} / Ipv4{} / Tcp{.flags = Ack})},
         {abi::ABI_CONTENDED, {.make = replace_the_programs}},
         {abi::ABI_NO_NEXT_HOP,
