@@ -34,6 +34,7 @@ fragments     | 300 | quick | datagrams in pieces, from two clients at once
 fragments6    | 300 | quick | the same with IPv6
 hostile       | 480 | quick | the main job on a host that would spoil it
 attack        | 480 | quick | a flood of SYNs, malformed frames, limits
+differential  | 300 | quick | the same traffic by proxip and by nftables: no difference
 ports         | 480 | quick | exactly as many connections as ports, and ports that come back
 survive       | 480 | quick | kill -9, no agent, restarts, --detach
 arp           | 480 | quick | VIPs and Proxy IPs in ARP
@@ -66,6 +67,7 @@ body() { # NAME
     pmtu6-*) "$here/network/pmtu.sh" "${1#pmtu6-}" 6 ;;
     fragments) "$here/network/fragments.sh" auto 4 ;;
     fragments6) "$here/network/fragments.sh" generic 6 ;;
+    differential) "$here/network/differential.sh" auto 4 && "$here/network/differential.sh" generic 6 ;;
     hostile) "$here/network/hostile_host.sh" ;;
     quickstart) "$root/examples/quickstart.sh" ;;
     kernel61) "$here/kernel61/run.sh" ;;
