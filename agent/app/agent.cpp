@@ -15,6 +15,7 @@
 #include "app/handlers.hpp"
 #include "app/neighbourhood.hpp"
 #include "app/notify.hpp"
+#include "app/pressure_watch.hpp"
 #include "app/views.hpp"
 #include "dataplane/kernel.hpp"
 #include "model/codec.hpp"
@@ -109,7 +110,8 @@ class Agent {
         if (auto begun = controller_->begin(file->config, file->text); !begun) {
             return begun;
         }
-        views_.emplace(*controller_, *dataplane_, *neighbourhood_);
+        pressure_.emplace(*controller_, *dataplane_);
+        views_.emplace(*controller_, *dataplane_, *neighbourhood_, *pressure_);
         handlers_.emplace(*controller_, *views_, *dataplane_);
         return {};
     }
@@ -162,6 +164,7 @@ class Agent {
         tick_.async_wait([this](const boost::system::error_code& error) {
             if (!error) {
                 neighbourhood_->tick();
+                pressure_->tick();
                 await_tick();
             }
         });
@@ -193,6 +196,7 @@ class Agent {
     std::unique_ptr<Neighbourhood> neighbourhood_;
     std::unique_ptr<probe::Checker> checker_;
     std::optional<Controller> controller_;
+    std::optional<PressureWatch> pressure_;
     std::optional<Views> views_;
     std::optional<Handlers> handlers_;
     std::unique_ptr<net::Monitor> monitor_;

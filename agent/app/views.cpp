@@ -89,6 +89,9 @@ api::Status Views::status() const {
     for (std::string& conflict : neighbourhood_.warnings()) {
         out.warnings.push_back(std::move(conflict));
     }
+    for (std::string& full : pressure_.warnings()) {
+        out.warnings.push_back(std::move(full));
+    }
     return out;
 }
 

@@ -9,13 +9,15 @@
 
 #include "api/messages.hpp"
 #include "app/controller.hpp"
+#include "app/pressure_watch.hpp"
 
 namespace proxip::app {
 
 class Views {
   public:
-    Views(const Controller& controller, const dataplane::Dataplane& dataplane, const Neighbourhood& neighbourhood)
-        : controller_(controller), dataplane_(dataplane), neighbourhood_(neighbourhood) {}
+    Views(const Controller& controller, const dataplane::Dataplane& dataplane, const Neighbourhood& neighbourhood,
+          const PressureWatch& pressure)
+        : controller_(controller), dataplane_(dataplane), neighbourhood_(neighbourhood), pressure_(pressure) {}
 
     [[nodiscard]] api::Status status() const;
     [[nodiscard]] Result<std::vector<api::ServiceView>> services(const std::optional<std::string>& name) const;
@@ -41,6 +43,7 @@ class Views {
     const Controller& controller_;
     const dataplane::Dataplane& dataplane_;
     const Neighbourhood& neighbourhood_;
+    const PressureWatch& pressure_;
     std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 };
 

@@ -53,6 +53,8 @@ check_equal "conn count says 100" 100 "$(lbctl conn count -o json | jq .connecti
 check_json "pool show says 100 of 100 in use" \
     '.[0].addresses[0].endpoints[] | select(.address == "1.1.1.11:80") | .in_use == 100 and .capacity == 100' \
     "$(lbctl pool show -o json)"
+full() { lbctl status -o json | jq -e '.warnings | any(startswith("proxy ports towards tcp://1.1.1.11:80: 100 % full"))'; }
+check "status says that they are full" wait_until 6 full
 check_hundred "another backend gets 100 besides" two
 check_equal "on the same ports" "$(ports_in_use one)" "$(ports_in_use two)"
 before=$(exhausted)

@@ -41,6 +41,7 @@ proxip::ProxyPool pool() {
     pool.addresses = {AddressRange::parse("10.0.0.16/28").value(), AddressRange::parse("10.0.1.1-10.0.1.9").value()};
     pool.ports = {2000, 3000};
     pool.exclude_ports = {{2100, 2199}};
+    pool.max_ports_per_client = 100;
     return pool;
 }
 
@@ -54,6 +55,8 @@ ServicePatch patch() {
     patch.snat = proxip::Snat::automatic;
     patch.pool = "second";
     patch.on_failure = proxip::OnFailure::drop;
+    patch.max_connections = 1000;
+    patch.max_connections_per_client = 10;
     patch.check = {proxip::CheckType::tcp, std::uint16_t{81}, Millis{500}, Millis{200}, 1U, 2U};
     patch.idle_timeout.syn = Millis{3000};
     return patch;
@@ -88,7 +91,7 @@ std::vector<Request> every_request() {
             BackendDel{"web", two()},
             BackendAdmin{"web", two(), proxip::Admin::drain},
             PoolAdd{pool()},
-            PoolSet{"second", pool().addresses, {}, proxip::PortRange{5000, 6000}},
+            PoolSet{"second", pool().addresses, {}, proxip::PortRange{5000, 6000}, 64},
             PoolDel{"second"},
             ValidateRequest{text},
             DiffRequest{text},

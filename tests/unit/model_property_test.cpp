@@ -100,6 +100,7 @@ proxip::ProxyPool pool(std::uint8_t number) {
             out.exclude_ports.pop_back();
         }
     }
+    out.max_ports_per_client = *gen::element(0U, 1U, 100U);
     return out;
 }
 
@@ -126,6 +127,8 @@ Service service(std::uint8_t number, const std::vector<proxip::ProxyPool>& pools
                              : *gen::element(proxip::Snat::always, proxip::Snat::automatic, proxip::Snat::never);
     out.pool = pools.empty() ? "default" : (*gen::elementOf(pools)).name;
     out.on_failure = *gen::element(proxip::OnFailure::reset, proxip::OnFailure::drop);
+    out.max_connections = *gen::element(0U, 1U, 20000U);
+    out.max_connections_per_client = *gen::element(0U, 1U, 100U);
     for (Millis* timeout : {&out.idle_timeout.syn, &out.idle_timeout.udp, &out.idle_timeout.closed}) {
         *timeout = *gen::arbitrary<bool>() ? duration(proxip::limits::min_idle_timeout) : *timeout;
     }

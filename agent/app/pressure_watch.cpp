@@ -1,0 +1,71 @@
+#include "app/pressure_watch.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "app/names.hpp"
+
+namespace proxip::app {
+
+namespace {
+
+constexpr std::size_t rings_per_tick = 4096; // about 2 ms
+
+} // namespace
+
+void PressureWatch::begin_round() {
+    ports_.clear();
+    for (const auto& [key, id] : controller_.identities().rings.all()) {
+        rings_.push_back(id);
+    }
+}
+
+void PressureWatch::tick() {
+    if (rings_.empty()) {
+        begin_round();
+    }
+    const std::size_t some = std::min(rings_.size(), rings_per_tick);
+    const std::vector<policy::Id> part(std::prev(rings_.end(), static_cast<std::ptrdiff_t>(some)), rings_.end());
+    rings_.resize(rings_.size() - some);
+    for (const dataplane::RingUse& use : dataplane_.ring_use(part)) {
+        ports_[use.endpoint].first += use.in_use;
+        ports_[use.endpoint].second += use.capacity;
+    }
+    if (rings_.empty()) {
+        end_round();
+    }
+}
+
+void PressureWatch::end_round() {
+    std::vector<policy::Gauge> gauges{{.name = "the connection table",
+                                       .used = dataplane_.live_connections(),
+                                       .capacity = dataplane_.max_connections()}};
+    for (const auto& [key, id] : controller_.identities().endpoints.all()) {
+        if (const auto ports = ports_.find(id); ports != ports_.end()) {
+            gauges.push_back(
+                {.name = fmt::format("proxy ports towards {}://{}", protocol_name(key.protocol), key.address.text()),
+                 .used = ports->second.first,
+                 .capacity = ports->second.second});
+        }
+    }
+    for (const auto& crossing : pressure_.observe(gauges)) {
+        if (crossing.high) {
+            spdlog::warn("{}", crossing.gauge.text());
+        } else {
+            spdlog::info("{}", crossing.gauge.text());
+        }
+    }
+}
+
+std::vector<std::string> PressureWatch::warnings() const {
+    std::vector<std::string> out;
+    for (const policy::Gauge& gauge : pressure_.high()) {
+        out.push_back(gauge.text());
+    }
+    return out;
+}
+
+} // namespace proxip::app
