@@ -184,6 +184,7 @@ static __noinline int walk_extensions(struct packet *p)
 {
 	__u32 offset = sizeof(struct ipv6hdr);
 	__u8 next = p->tuple.protocol;
+	bool has_fragment = false;
 
 	for (int i = 0; i < EXTENSION_HEADERS; i++) {
 		struct ipv6_extension *header = (void *)p->ip6 + (offset & EXTENSION_BYTES);
@@ -197,6 +198,9 @@ static __noinline int walk_extensions(struct packet *p)
 		if (next == NEXT_FRAGMENT) {
 			struct ipv6_fragment *fragment = (void *)header;
 
+			if (has_fragment) /* pieces of pieces: which ID would be the datagram's? */
+				return FRAME_EXTENSION;
+			has_fragment = true;
 			if (fragment->offset & bpf_htons(IPV6_OFFSET_MASK))
 				p->fragment = FRAGMENT_LATER;
 			else if (fragment->offset & bpf_htons(IPV6_MORE_FRAGMENTS))
