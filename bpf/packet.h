@@ -111,6 +111,8 @@ static __always_inline enum frame_kind parse_udp(struct packet *p)
 	if ((void *)(udp + 1) > p->end || p->l4_bytes < sizeof(*udp) || bpf_ntohs(udp->len) < sizeof(*udp) ||
 	    (bpf_ntohs(udp->len) > p->l4_bytes && !p->fragment))
 		return FRAME_MALFORMED;
+	if (!p->fragment) /* what the checksum covers; options may stand behind it (RFC 9868) */
+		p->l4_bytes = bpf_ntohs(udp->len);
 	p->tuple.source_port_be = udp->source;
 	p->tuple.destination_port_be = udp->dest;
 	return FRAME_FLOW;
