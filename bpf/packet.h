@@ -111,6 +111,8 @@ static __always_inline enum frame_kind parse_udp(struct packet *p)
 	if ((void *)(udp + 1) > p->end || p->l4_bytes < sizeof(*udp) || bpf_ntohs(udp->len) < sizeof(*udp) ||
 	    (bpf_ntohs(udp->len) > p->l4_bytes && !p->fragment))
 		return FRAME_MALFORMED;
+	if (!p->fragment) /* what the checksum covers; options may stand behind it (RFC 9868) */
+		p->l4_bytes = bpf_ntohs(udp->len);
 	p->tuple.source_port_be = udp->source;
 	p->tuple.destination_port_be = udp->dest;
 	return FRAME_FLOW;
@@ -184,6 +186,7 @@ static __noinline int walk_extensions(struct packet *p)
 {
 	__u32 offset = sizeof(struct ipv6hdr);
 	__u8 next = p->tuple.protocol;
+	bool has_fragment = false;
 
 	for (int i = 0; i < EXTENSION_HEADERS; i++) {
 		struct ipv6_extension *header = (void *)p->ip6 + (offset & EXTENSION_BYTES);
@@ -197,6 +200,9 @@ static __noinline int walk_extensions(struct packet *p)
 		if (next == NEXT_FRAGMENT) {
 			struct ipv6_fragment *fragment = (void *)header;
 
+			if (has_fragment) /* pieces of pieces: which ID would be the datagram's? */
+				return FRAME_EXTENSION;
+			has_fragment = true;
 			if (fragment->offset & bpf_htons(IPV6_OFFSET_MASK))
 				p->fragment = FRAGMENT_LATER;
 			else if (fragment->offset & bpf_htons(IPV6_MORE_FRAGMENTS))

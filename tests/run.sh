@@ -19,6 +19,7 @@ bpf-stack     |  60 | quick | the BPF stack as Linux 6.1 counts it
 layering      |  60 | quick | includes keep to the one-way rule
 unit          | 900 | quick | unit tests
 packet        | 600 | quick | packets through BPF_PROG_RUN
+fuzz          | 300 | quick | random and broken frames through BPF_PROG_RUN, 30 seconds, each judged
 control       | 480 | quick | every lbctl command, its shape and what it does to traffic
 badfiles      | 480 | quick | wrong files, junk, exit codes, file and hand
 main-auto     | 480 | quick | the main job, XDP mode auto
@@ -60,6 +61,7 @@ body() { # NAME
     layering) "$here/layering.py" ;;
     unit) "$bin/proxip_unit_tests" ;;
     packet) "$bin/proxip_packet_tests" ;;
+    fuzz) "$bin/proxip_frame_fuzz" --seconds 30 ;; # prints its random seed
     control | badfiles | attack | ports | survive | arp) "$here/network/$1.sh" ;;
     main-*) "$here/network/main.sh" "${1#main-}" ;;
     main6-*) "$here/network/main.sh" "${1#main6-}" 6 ;;

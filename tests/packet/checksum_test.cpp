@@ -70,6 +70,23 @@ TEST_CASE("a complete checksum that looks unfinished stays right", "[checksum]")
           Frame(to_backend() / translated() / Udp{.source = udp_port, .destination = backend_dns_port} / udp_payload));
 }
 
+TEST_CASE("what stands behind a UDP datagram is not part of its checksum", "[checksum]") {
+    const Veth rig;
+    const auto port = rig.open_udp();
+    const auto with_options = [](const Ethernet& ethernet, const Ipv4& ip, Udp udp, const Bytes& data) {
+        const auto alone = (Ethernet{} / ip / udp / Payload(data)).ip_packet();
+        udp.length = static_cast<std::uint16_t>(8 + data.size());
+        udp.checksum = static_cast<std::uint16_t>(alone[26] << 8 | alone[27]);
+        Bytes and_options = data;
+        and_options.insert(and_options.end(), {1, 2, 3, 4}); // RFC 9868
+        return Frame(ethernet / ip / udp / Payload(and_options));
+    };
+    // The right checksum is the sum of a pseudo-header that is longer by the options.
+    const Bytes data = unlucky_payload(Udp{}, 6, pseudo_sum(client, vip, udp_protocol, 15)).bytes;
+    CHECK(rig.from_client(with_options(Ethernet{}, Ipv4{}, Udp{}, data)).frame ==
+          with_options(to_backend(), translated(), Udp{.source = port, .destination = backend_dns_port}, data));
+}
+
 TEST_CASE("a complete checksum from a veth is kept right", "[checksum]") {
     const Veth rig;
     const auto port = rig.open();

@@ -342,4 +342,15 @@ TEST_CASE("IPv6: pieces behind other extension headers", "[fragment]") {
     CHECK(rig.from_client(later(Ethernet{}, Ipv6{}, 0x01020304)).frame == later(to_backend(), translated(Ipv6{}), id));
 }
 
+TEST_CASE("IPv6: pieces of pieces are not taken", "[fragment]") {
+    const Rig rig(ipv6_config());
+    for (const bool outer_more : {true, false}) { // one of several, or an atomic one
+        CHECK(rig.from_client(Ethernet{} / Ipv6{} / fragment_header(1, 0, outer_more) / fragment_header(2, 0, true) /
+                              Udp{} / Payload{104})
+                  .verdict == Verdict::drop);
+    }
+    CHECK(rig.count(abi::ABI_EXTENSION) == 2);
+    CHECK(rig.connections().empty());
+}
+
 } // namespace proxip::packet
