@@ -46,8 +46,6 @@ static __always_inline bool swap_word(struct abi_slot *s, __u64 was, __u64 is)
 	return __sync_val_compare_and_swap(&s->word, was, is) == was;
 }
 
-#define EBUSY 16
-
 /* 6.1 may answer a hash update with a spurious EBUSY. */
 static __always_inline void conn_delete(const struct abi_tuple *key)
 {

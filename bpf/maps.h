@@ -3,7 +3,7 @@
 #define PROXIP_MAPS_H
 
 /* Every table. What one packet of an established connection touches: iface, conn, slot, then vip and endpoint and proxy,
- * binding_stats. Sizes of conn, slot, free_slots and quota are set from max_connections before the load. */
+ * binding_stats. Sizes of conn, slot and free_slots are set from max_connections before the load. */
 
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -51,7 +51,7 @@ ARRAY_MAP(ledger, struct abi_ledger, 1, BPF_F_MMAPABLE);
 /* Not preallocated: an element that was deleted is not another client's while somebody still counts in it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1);
+	__uint(max_entries, ABI_MAX_QUOTAS);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, struct abi_quota);
 	__type(value, __u32);

@@ -11,11 +11,10 @@
 #define QUOTA_DEAD 0xffffffff
 #define QUOTA_TRIES 8
 
-#ifndef EEXIST
+#define EBUSY 16
 #define EEXIST 17
-#endif
 
-enum { QUOTA_TAKEN, QUOTA_REACHED, QUOTA_CONTENDED };
+enum { QUOTA_TAKEN, QUOTA_REACHED, QUOTA_CONTENDED, QUOTA_NO_ROOM };
 
 /* The client as one number: all of IPv4, or an IPv6 /64. */
 static __always_inline __u64 client_high(const struct abi_address *a)
@@ -58,8 +57,12 @@ static __always_inline int quota_take(__u64 client, __u32 id, __u32 kind_family,
 		__u32 was;
 
 		if (!count) {
-			if (!bpf_map_update_elem(&quota, key, &one, BPF_NOEXIST))
+			int err = bpf_map_update_elem(&quota, key, &one, BPF_NOEXIST);
+
+			if (!err)
 				return QUOTA_TAKEN;
+			if (err != -EEXIST && err != -EBUSY)
+				return QUOTA_NO_ROOM;
 			continue;
 		}
 		was = READ_ONCE(*count);

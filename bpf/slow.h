@@ -121,17 +121,19 @@ static __noinline int count_in(const struct abi_service *s, struct choice *c, co
 	c->counted = 0;
 	if (s->max_per_client) {
 		taken = quota_take(client, c->service_id, ABI_QUOTA_CLIENT << 8 | t->family, s->max_per_client);
-		if (taken != QUOTA_TAKEN)
+		if (taken == QUOTA_REACHED || taken == QUOTA_CONTENDED)
 			return taken == QUOTA_REACHED ? ABI_CLIENT_FULL : ABI_CONTENDED;
-		c->counted |= ABI_QUOTA_CLIENT;
+		if (taken == QUOTA_TAKEN)
+			c->counted |= ABI_QUOTA_CLIENT;
 	}
 	if (s->max_client_ports && c->snat_reason) {
 		taken = quota_take(client, c->endpoint, ABI_QUOTA_PORTS << 8 | t->family, s->max_client_ports);
-		if (taken != QUOTA_TAKEN) {
+		if (taken == QUOTA_REACHED || taken == QUOTA_CONTENDED) {
 			count_off(c, t);
 			return taken == QUOTA_REACHED ? ABI_CLIENT_PORTS : ABI_CONTENDED;
 		}
-		c->counted |= ABI_QUOTA_PORTS;
+		if (taken == QUOTA_TAKEN)
+			c->counted |= ABI_QUOTA_PORTS;
 	}
 	return 0;
 }

@@ -65,8 +65,7 @@ Result<void> size_maps(const Skeleton& skeleton, std::uint32_t max_connections) 
     // Two keys a connection; the kernel's preallocated elements are exactly max_entries.
     if (bpf_map__set_max_entries(skeleton->maps.conn, 2 * max_connections) != 0 ||
         bpf_map__set_max_entries(skeleton->maps.slot, max_connections) != 0 ||
-        bpf_map__set_max_entries(skeleton->maps.free_slots, max_connections) != 0 ||
-        bpf_map__set_max_entries(skeleton->maps.quota, 2 * max_connections) != 0) {
+        bpf_map__set_max_entries(skeleton->maps.free_slots, max_connections) != 0) {
         return fail(ErrorCode::failed, "cannot size the tables of connections");
     }
     return {};

@@ -21,6 +21,7 @@ enum {
 	ABI_MAX_LOCALS = 32768,         /* VIPs and Proxy IPs */
 	ABI_MAX_IFACES = 256,
 	ABI_IFACE_PROBES = 8,
+	ABI_MAX_QUOTAS = 262144,        /* clients that are counted at a time, per service or endpoint; more go uncounted */
 	ABI_MAX_TRAILS = 16384,         /* datagrams in fragments at a time; the one seen longest ago makes room */
 	ABI_ID_COUNTERS = 4096,         /* of IP IDs, by source and destination; a power of two */
 	ABI_MAX_REASONS = 256, /* room to grow: a new reason must not make the table another one */
