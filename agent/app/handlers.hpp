@@ -10,7 +10,7 @@ namespace proxip::app {
 
 class Handlers {
   public:
-    Handlers(Controller& controller, const Views& views, const dataplane::Dataplane& dataplane)
+    Handlers(Controller& controller, const Views& views, dataplane::Dataplane& dataplane)
         : controller_(controller), views_(views), dataplane_(dataplane) {}
 
     [[nodiscard]] Result<api::Answer> handle(const api::Request& request);
@@ -27,6 +27,7 @@ class Handlers {
     Answer on(const api::PoolShow& request);
     Answer on(const api::ConnShow& request);
     Answer on(const api::ConnCountRequest& request);
+    Answer on(const api::ConnDel& request);
     Answer on(const api::ExplainRequest& request);
     Answer on(const api::DumpRequest& request);
     Answer on(const api::ServiceAdd& request);
@@ -48,7 +49,7 @@ class Handlers {
 
     Controller& controller_;
     const Views& views_;
-    const dataplane::Dataplane& dataplane_;
+    dataplane::Dataplane& dataplane_;
 };
 
 } // namespace proxip::app

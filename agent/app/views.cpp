@@ -301,7 +301,7 @@ Result<std::vector<api::ConnView>> Views::connections(const api::ConnFilter& fil
     return out;
 }
 
-Result<api::ConnCount> Views::count(const api::ConnFilter& filter) const {
+Result<std::function<bool(const dataplane::Connection&)>> Views::picking(const api::ConnFilter& filter) const {
     if (auto there = known(filter.service); !there) {
         return std::unexpected(there.error());
     }
@@ -309,9 +309,19 @@ Result<api::ConnCount> Views::count(const api::ConnFilter& filter) const {
     if (filter.service) {
         service = controller_.identities().services.find(controller_.running().service(*filter.service)->address);
     }
+    return [this, filter, service](const dataplane::Connection& connection) {
+        return (!service || connection.service == *service) && matches(filter, connection);
+    };
+}
+
+Result<api::ConnCount> Views::count(const api::ConnFilter& filter) const {
+    const auto picks = picking(filter);
+    if (!picks) {
+        return std::unexpected(picks.error());
+    }
     api::ConnCount out;
     dataplane_.each_connection([&](const dataplane::Connection& connection) {
-        if ((!service || connection.service == *service) && matches(filter, connection)) {
+        if ((*picks)(connection)) {
             ++(connection.state == abi::ABI_CLOSED ? out.closed : out.connections);
         }
         return true;

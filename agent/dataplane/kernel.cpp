@@ -17,6 +17,7 @@
 #include <sys/random.h>
 #include <sys/vfs.h>
 
+#include "dataplane/endings.hpp"
 #include "dataplane/explainer.hpp"
 #include "dataplane/hooks.hpp"
 #include "dataplane/installer.hpp"
@@ -139,7 +140,8 @@ class KernelDataplane final : public Dataplane {
     KernelDataplane(fs::path folder, Descriptor lock, Skeleton skeleton, std::unique_ptr<KernelTables> tables,
                     Hooks hooks)
         : folder_(std::move(folder)), lock_(std::move(lock)), skeleton_(std::move(skeleton)),
-          tables_(std::move(tables)), installer_(*tables_), surroundings_(*tables_), hooks_(std::move(hooks)) {}
+          tables_(std::move(tables)), installer_(*tables_), surroundings_(*tables_), endings_(*tables_),
+          hooks_(std::move(hooks)) {}
 
     Result<void> adopt() {
         surroundings_.adopt();
@@ -195,6 +197,12 @@ class KernelDataplane final : public Dataplane {
     }
     std::vector<Attachment> attachments() const override { return hooks_.attachments(); }
 
+    std::size_t end_connections(const std::function<bool(const Connection&)>& which) override {
+        return endings_.end(which);
+    }
+    void go_on_ending() override { endings_.go_on(); }
+    void await_endings(std::chrono::milliseconds patience) const override { endings_.await(patience); }
+
     std::map<std::string, std::uint64_t> drops() const override { return read_drops(*tables_); }
     std::uint64_t live_connections() const override { return read_live(*tables_); }
     void each_connection(const std::function<bool(const Connection&)>& visit) const override {
@@ -226,8 +234,23 @@ class KernelDataplane final : public Dataplane {
     std::unique_ptr<KernelTables> tables_;
     Installer installer_;
     Surroundings surroundings_;
+    Endings endings_;
     Hooks hooks_;
 };
+
+// Loaded when the first interface asks for it, and kept: links need it at every start.
+std::function<Result<int>()> jumbo_loader(fs::path maps, std::uint32_t max_connections) {
+    return [maps = std::move(maps), max_connections, loaded = std::make_shared<Skeleton>()]() -> Result<int> {
+        if (!*loaded) {
+            auto skeleton = load_object(maps, max_connections, Purpose::jumbo);
+            if (!skeleton) {
+                return std::unexpected(skeleton.error());
+            }
+            *loaded = std::move(*skeleton);
+        }
+        return bpf_program__fd((*loaded)->progs.proxip_xdp);
+    };
+}
 
 Result<void> begin_control(KernelTables& tables, std::uint32_t max_connections) {
     auto seed = random_seed();
@@ -281,8 +304,9 @@ Result<std::unique_ptr<Dataplane>> open_kernel(const fs::path& folder, std::uint
         return std::unexpected(armed.error());
     }
     kept->control[0].abi_version = abi::ABI_VERSION; // last: from here on it can be adopted
-    auto hooks = Hooks::adopt(links_folder(folder), bpf_program__fd((*skeleton)->progs.proxip_xdp),
-                              bpf_program__fd((*skeleton)->progs.proxip_tc));
+    auto hooks = Hooks::adopt(links_folder(folder), {.xdp = bpf_program__fd((*skeleton)->progs.proxip_xdp),
+                                                     .tc = bpf_program__fd((*skeleton)->progs.proxip_tc),
+                                                     .jumbo_xdp = jumbo_loader(maps_folder(folder), max_connections)});
     if (!hooks) {
         return std::unexpected(hooks.error());
     }

@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -78,8 +80,39 @@ Result<void> pin_maps(const Skeleton& skeleton, const std::filesystem::path& map
         if (is_internal(map) || belongs_to_load(name) || (purpose == Purpose::dry_run && !shared_with_dry_run(name))) {
             continue;
         }
-        if (const int error = bpf_map__set_pin_path(map, (maps / name).c_str()); error != 0) {
+        const std::string pin = purpose == Purpose::jumbo && name == "programs" ? "programs_jumbo" : name;
+        if (const int error = bpf_map__set_pin_path(map, (maps / pin).c_str()); error != 0) {
             return fail_errno(fmt::format("cannot pin map {}", name), -error);
+        }
+    }
+    return {};
+}
+
+std::vector<std::pair<std::uint32_t, bpf_program*>> packet_programs(const Skeleton& skeleton) {
+#define PROXIP_PROGRAM(name, program) {abi::ABI_PROGRAM_##name, skeleton->progs.program},
+    return {ABI_PROGRAMS(PROXIP_PROGRAM)};
+#undef PROXIP_PROGRAM
+}
+
+void choose_programs(const Skeleton& skeleton, Purpose purpose) {
+    if (purpose == Purpose::live) {
+        return;
+    }
+    bpf_program__set_autoload(skeleton->progs.proxip_tc, false);
+    bpf_program__set_autoload(skeleton->progs.proxip_arm, false);
+    bpf_program__set_autoload(skeleton->progs.proxip_probe, false);
+    if (purpose == Purpose::jumbo) {
+        for (const auto& [key, program] : packet_programs(skeleton)) {
+            bpf_program__set_flags(program, bpf_program__flags(program) | BPF_F_XDP_HAS_FRAGS);
+        }
+    }
+}
+
+Result<void> link_programs(const Skeleton& skeleton) {
+    for (const auto& [key, program] : packet_programs(skeleton)) {
+        const int fd = bpf_program__fd(program);
+        if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.programs), &key, &fd, BPF_ANY) != 0) {
+            return fail_errno("cannot link the BPF programs", errno);
         }
     }
     return {};
@@ -98,11 +131,7 @@ Result<Skeleton> load_object(const std::filesystem::path& maps, std::uint32_t ma
     }
     skeleton->rodata->max_connections = max_connections;
     skeleton->rodata->dry_run = purpose == Purpose::dry_run;
-    if (purpose == Purpose::dry_run) {
-        bpf_program__set_autoload(skeleton->progs.proxip_tc, false);
-        bpf_program__set_autoload(skeleton->progs.proxip_arm, false);
-        bpf_program__set_autoload(skeleton->progs.proxip_probe, false);
-    }
+    choose_programs(skeleton, purpose);
     if (auto sized = size_maps(skeleton, max_connections); !sized) {
         return std::unexpected(sized.error());
     }
@@ -112,14 +141,8 @@ Result<Skeleton> load_object(const std::filesystem::path& maps, std::uint32_t ma
     if (const int error = proxip_bpf__load(skeleton.get()); error != 0) {
         return fail_errno("the kernel did not take the BPF object (its log has the reason)", -error);
     }
-#define PROXIP_PROGRAM(name, program)                                                                                  \
-    std::pair<std::uint32_t, bpf_program*>(abi::ABI_PROGRAM_##name, skeleton->progs.program),
-    for (const auto& [key, program] : {ABI_PROGRAMS(PROXIP_PROGRAM)}) {
-#undef PROXIP_PROGRAM
-        const int fd = bpf_program__fd(program);
-        if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.programs), &key, &fd, BPF_ANY) != 0) {
-            return fail_errno("cannot link the BPF programs", errno);
-        }
+    if (auto linked = link_programs(skeleton); !linked) {
+        return std::unexpected(linked.error());
     }
     return skeleton;
 }

@@ -17,10 +17,15 @@ struct SkeletonDeleter {
 };
 using Skeleton = std::unique_ptr<proxip_bpf, SkeletonDeleter>;
 
-enum class Purpose { live, dry_run };
+enum class Purpose {
+    live,
+    jumbo,   // the packet programs once more, for frames that lie in several pages (BPF_F_XDP_HAS_FRAGS)
+    dry_run, // explain
+};
 
 // Every map but those that belong to one load alone is pinned in `maps` under its name, and taken from there when it is
-// pinned already. A dry run shares the live one's maps and pins nothing.
+// pinned already. A dry run shares the live one's maps and pins nothing; so do the jumbo programs, but for the table of
+// whom they call, which the kernel does not let hold programs of both kinds.
 [[nodiscard]] Result<Skeleton> load_object(const std::filesystem::path& maps, std::uint32_t max_connections,
                                            Purpose purpose);
 

@@ -20,7 +20,7 @@ namespace proxip::abi {
 #endif
 
 /* Version of everything in this folder that outlives a load of the program. A data plane of another version is not adopted. */
-enum { ABI_VERSION = 1 };
+enum { ABI_VERSION = 2 };
 
 enum abi_family { ABI_IPV4 = 1, ABI_IPV6 = 2 };
 
@@ -124,11 +124,18 @@ struct abi_slot {
 	__u32 last_seen; /* ticks */
 	struct abi_counter in;
 	struct abi_counter out;
-	__u64 pad2[2];
+	__u32 acked_be[2]; /* by enum abi_direction: what that end acknowledged last, 0: nothing. A RST that it takes begins there */
+	__u64 pad2;
 };
 
 /* Time in the data plane: the coarse monotonic clock in units of 2^27 ns (0.134 s); 32 bits last 18 years. */
 enum { ABI_TICK_SHIFT = 27 };
+
+/* `orders`: the agent's, of connections that are to end now. The timer that expires the idle ones carries them out. */
+struct abi_order {
+	__u32 slot;
+	__u32 generation;
+};
 
 /* ---- identities: dense ids, kept while anything names them ------------------------------------------------------- */
 
@@ -275,12 +282,15 @@ struct abi_service { /* `service`: index = half * ABI_MAX_SERVICES + id */
 	__u32 max_connections;
 	__u32 max_per_client;   /* of one client address; of IPv6, of one /64 */
 	__u32 max_client_ports; /* towards one endpoint, of one client address, likewise; from the service's pool */
+	__u32 affinity;         /* ticks that a client is remembered after its last new connection; 0: not */
+	__u32 pad1[15];         /* a power of two: never on more cache lines than it needs */
 };
 
-enum abi_scheduler { ABI_MAGLEV = 0, ABI_ROUND_ROBIN, ABI_SOURCE_HASH };
+enum abi_scheduler { ABI_MAGLEV = 0, ABI_ROUND_ROBIN, ABI_SOURCE_HASH, ABI_LEAST_CONNECTIONS };
 enum abi_snat { ABI_SNAT_MODE_ALWAYS = 0, ABI_SNAT_MODE_AUTO, ABI_SNAT_MODE_NEVER };
 enum abi_service_flags {
 	ABI_SERVICE_RESET = 1 << 0, /* on_failure = reset */
+	ABI_SERVICE_ALLOW = 1 << 1, /* only for the clients that `allowed` has */
 };
 
 struct abi_service_live { /* by service id; shared by the CPUs, written when a connection opens or closes */
@@ -309,6 +319,30 @@ struct abi_backend { /* `backend`: index = half * ABI_MAX_BACKENDS + service.bac
 	__u32 endpoint;
 	__u32 source_first; /* into `source`, within the half */
 	__u32 source_count;
+	__u32 weight;          /* 0: gets no new connections now */
+	__u32 max_connections; /* live ones of the service; 0: no limit */
+	__u64 pad0;
+};
+
+/* `affinity`: where a client of a service went last. */
+struct abi_client {
+	struct abi_address address;
+	__u32 service;
+	__u32 zero;
+};
+
+struct abi_went_to {
+	__u32 binding;
+	__u32 place; /* of the backend within the service, at that time */
+	__u32 until; /* ticks */
+	__u32 pad0;
+};
+
+/* `allowed`: client networks, of the services that have such a list. A trie over service and address. */
+struct abi_allowed {
+	__u32 prefix_bits; /* 32 of the service, and the prefix's */
+	__u32 service;     /* index of `service`: the half is in it */
+	struct abi_address address;
 };
 
 enum { ABI_LOOKUP_BLOCK = 64 };
@@ -434,7 +468,11 @@ ABI_ASSERT(sizeof(struct abi_ring) == 72);
 ABI_ASSERT(sizeof(struct abi_control) == 64);
 ABI_ASSERT(sizeof(struct abi_ledger) == 64);
 ABI_ASSERT(sizeof(struct abi_match) == 24);
-ABI_ASSERT(sizeof(struct abi_service) == 64);
+ABI_ASSERT(sizeof(struct abi_service) == 128);
+ABI_ASSERT(sizeof(struct abi_backend) == 32);
+ABI_ASSERT(sizeof(struct abi_client) == 24);
+ABI_ASSERT(sizeof(struct abi_went_to) == 16);
+ABI_ASSERT(sizeof(struct abi_allowed) == 24);
 ABI_ASSERT(sizeof(struct abi_iface) == 64);
 ABI_ASSERT(sizeof(struct abi_datagram) == 40);
 ABI_ASSERT(sizeof(struct abi_trail) == 20);
