@@ -43,6 +43,7 @@ ends          | 300 | quick | connections that the load balancer ends: idle, by 
 ends6         | 300 | quick | the same with IPv6
 survive       | 480 | quick | kill -9, no agent, restarts, --detach
 faults        | 480 | quick | what goes wrong around it: kills, files, neighbours, routes, interfaces, bpffs
+upgrade       | 300 | quick | a new agent over a running data plane, the same version or another
 arp           | 480 | quick | VIPs and Proxy IPs in ARP
 quickstart    | 600 | quick | examples/quickstart.sh
 kernel61      |1500 | busy  | all that on Debian's 6.1 kernel in qemu
@@ -67,7 +68,7 @@ body() { # NAME
     unit) "$bin/proxip_unit_tests" ;;
     packet) "$bin/proxip_packet_tests" ;;
     fuzz) "$bin/proxip_frame_fuzz" --seconds 30 ;; # prints its random seed
-    control | badfiles | attack | ports | survive | faults | arp) "$here/network/$1.sh" ;;
+    control | badfiles | attack | ports | survive | faults | upgrade | arp) "$here/network/$1.sh" ;;
     main-*) "$here/network/main.sh" "${1#main-}" ;;
     main6-*) "$here/network/main.sh" "${1#main6-}" 6 ;;
     pmtu-*) "$here/network/pmtu.sh" "${1#pmtu-}" 4 ;;

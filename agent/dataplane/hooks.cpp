@@ -145,11 +145,11 @@ Result<Hooks> Hooks::adopt(const std::filesystem::path& folder, HookPrograms pro
         return fail_errno(fmt::format("cannot make {}", folder.string()), error.value());
     }
     Hooks hooks(folder, std::move(programs));
-    each_pin(folder, [&](const auto& pin) { hooks.take_over(pin); });
+    each_pin(folder, [&](const auto& pin) { hooks.adopt(pin); });
     return hooks;
 }
 
-void Hooks::take_over(const std::filesystem::path& pin) {
+void Hooks::adopt(const std::filesystem::path& pin) {
     Descriptor link(bpf_obj_get(pin.c_str()));
     const auto index = link ? interface_of(link) : std::nullopt;
     if (!index) {
@@ -159,18 +159,28 @@ void Hooks::take_over(const std::filesystem::path& pin) {
         return;
     }
     const bool jumbo = pin.filename().string().ends_with(jumbo_suffix);
-    const auto program = jumbo ? programs_.jumbo_xdp() : Result<int>(programs_.xdp);
-    // What cannot be replaced goes on as it is, over the same tables.
-    if (!program) {
-        spdlog::error("{}: its program cannot be replaced: {}", name_of(*index), program.error().text());
-    } else if (bpf_link_update(link.get(), *program, nullptr) != 0) {
-        spdlog::error("{}: its program cannot be replaced: {}", name_of(*index),
-                      std::strerror(errno)); // NOLINT(concurrency-mt-unsafe)
+    held_[*index] = {.link = std::move(link), .mode = mode_of(*index), .jumbo = jumbo};
+}
+
+void Hooks::take_over() {
+    for (const auto& [index, held] : held_) {
+        take_over(index, held);
     }
-    if (auto filter = attach_filter(*index, programs_.tc); !filter) {
+}
+
+// What cannot be replaced goes on as it is, over the same tables.
+void Hooks::take_over(std::uint32_t index, const Held& held) const {
+    // First: a frame that the new XDP program marks must be understood.
+    if (auto filter = attach_filter(index, programs_.tc); !filter) {
         spdlog::error("{}", filter.error().text());
     }
-    held_[*index] = {.link = std::move(link), .mode = mode_of(*index), .jumbo = jumbo};
+    const auto program = held.jumbo ? programs_.jumbo_xdp() : Result<int>(programs_.xdp);
+    if (!program) {
+        spdlog::error("{}: its program cannot be replaced: {}", name_of(index), program.error().text());
+    } else if (bpf_link_update(held.link.get(), *program, nullptr) != 0) {
+        spdlog::error("{}: its program cannot be replaced: {}", name_of(index),
+                      std::strerror(errno)); // NOLINT(concurrency-mt-unsafe)
+    }
 }
 
 Result<XdpMode> Hooks::attach(std::uint32_t index, XdpMode mode) {

@@ -25,9 +25,11 @@ struct HookPrograms { // descriptors, which must outlive the hooks
 
 class Hooks {
   public:
-    // `folder` holds the pinned links. Links found there are moved to this agent's programs, atomically; a link whose
-    // interface is gone is forgotten.
+    // `folder` holds the pinned links. What is found there runs the former agent's programs until take_over(); a link
+    // whose interface is gone is forgotten.
     [[nodiscard]] static Result<Hooks> adopt(const std::filesystem::path& folder, HookPrograms programs);
+    // Moves every adopted link to this agent's programs, each atomically.
+    void take_over();
 
     // Refused with the holder's name when another program has the hook.
     [[nodiscard]] Result<XdpMode> attach(std::uint32_t index, XdpMode mode);
@@ -48,7 +50,8 @@ class Hooks {
     [[nodiscard]] Result<Held> attach_native(std::uint32_t index) const;
     [[nodiscard]] Result<void> pin(std::uint32_t index, const Held& held) const;
     [[nodiscard]] std::filesystem::path pin_of(std::uint32_t index, bool jumbo) const;
-    void take_over(const std::filesystem::path& pin);
+    void adopt(const std::filesystem::path& pin);
+    void take_over(std::uint32_t index, const Held& held) const;
 
     std::filesystem::path folder_;
     HookPrograms programs_;

@@ -1,5 +1,6 @@
 #include "dataplane/object.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdarg>
 #include <cstdio>
@@ -73,7 +74,7 @@ Result<void> size_maps(const Skeleton& skeleton, std::uint32_t max_connections) 
     return {};
 }
 
-Result<void> pin_maps(const Skeleton& skeleton, const std::filesystem::path& maps, Purpose purpose) {
+Result<void> pin_maps(const Skeleton& skeleton, const MapFolders& folders, Purpose purpose) {
     bpf_map* map = nullptr;
     bpf_object__for_each_map(map, skeleton->obj) {
         const std::string name = bpf_map__name(map);
@@ -81,7 +82,8 @@ Result<void> pin_maps(const Skeleton& skeleton, const std::filesystem::path& map
             continue;
         }
         const std::string pin = purpose == Purpose::jumbo && name == "programs" ? "programs_jumbo" : name;
-        if (const int error = bpf_map__set_pin_path(map, (maps / pin).c_str()); error != 0) {
+        const auto& folder = is_configuration(name) ? folders.configuration : folders.kept;
+        if (const int error = bpf_map__set_pin_path(map, (folder / pin).c_str()); error != 0) {
             return fail_errno(fmt::format("cannot pin map {}", name), -error);
         }
     }
@@ -120,11 +122,18 @@ Result<void> link_programs(const Skeleton& skeleton) {
 
 } // namespace
 
+bool is_configuration(std::string_view map) {
+#define PROXIP_TABLE_NAME(name) #name,
+    constexpr auto tables = std::to_array<std::string_view>({ABI_CONFIG_TABLES(PROXIP_TABLE_NAME) "programs_jumbo"});
+#undef PROXIP_TABLE_NAME
+    return std::ranges::find(tables, map) != tables.end();
+}
+
 void route_libbpf_log() {
     libbpf_set_print(log_line);
 }
 
-Result<Skeleton> load_object(const std::filesystem::path& maps, std::uint32_t max_connections, Purpose purpose) {
+Result<Skeleton> load_object(const MapFolders& folders, std::uint32_t max_connections, Purpose purpose) {
     Skeleton skeleton(proxip_bpf__open());
     if (!skeleton) {
         return fail_errno("cannot open the BPF object", errno);
@@ -135,7 +144,7 @@ Result<Skeleton> load_object(const std::filesystem::path& maps, std::uint32_t ma
     if (auto sized = size_maps(skeleton, max_connections); !sized) {
         return std::unexpected(sized.error());
     }
-    if (auto pinned = pin_maps(skeleton, maps, purpose); !pinned) {
+    if (auto pinned = pin_maps(skeleton, folders, purpose); !pinned) {
         return std::unexpected(pinned.error());
     }
     if (const int error = proxip_bpf__load(skeleton.get()); error != 0) {

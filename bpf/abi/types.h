@@ -19,8 +19,22 @@ namespace proxip::abi {
 #define ABI_ASSERT(what) _Static_assert(what, #what)
 #endif
 
-/* Version of everything in this folder that outlives a load of the program. A data plane of another version is not adopted. */
-enum { ABI_VERSION = 2 };
+/* What outlives a load of the program has two versions. ABI_VERSION: tables of connections, of what they name, and of interfaces. A
+ * data plane of another one is not adopted. ABI_CONFIG_VERSION: the tables that an agent can make anew from its configuration
+ * (ABI_CONFIG_TABLES). Those of another version are replaced, and no connection is lost (docs/reliability.md). */
+enum { ABI_VERSION = 1, ABI_CONFIG_VERSION = 1 };
+
+/* `programs` is among them: a program calls only those that know its tables. */
+#define ABI_CONFIG_TABLES(TABLE) \
+	TABLE(control)           \
+	TABLE(service)           \
+	TABLE(backend)           \
+	TABLE(source)            \
+	TABLE(match)             \
+	TABLE(lookup)            \
+	TABLE(allowed)           \
+	TABLE(local)             \
+	TABLE(programs)
 
 enum abi_family { ABI_IPV4 = 1, ABI_IPV6 = 2 };
 
@@ -241,13 +255,14 @@ struct abi_source {
 
 /* ---- configuration: two halves, chosen by the epoch -------------------------------------------------------------- */
 
-struct abi_control { /* written by the agent */
+struct abi_control { /* written by the agent. Its size and the first field stay, whatever the version */
 	__u64 abi_version;
 	__u64 epoch;           /* its lowest bit is the half that is in force */
 	__u64 generation[2];   /* of the configuration in each half */
 	__u64 hash_seed;
 	__u64 max_connections; /* what `slot` and `conn` were made for */
-	__u64 pad0[2];
+	__u64 config_version;
+	__u64 pad0;
 };
 
 struct abi_ledger { /* written by the data plane, with atomics */
