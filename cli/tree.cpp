@@ -7,6 +7,9 @@
 #include <CLI/Config.hpp> // CLI11 leaves two vtables to whoever includes these
 #include <CLI/Formatter.hpp>
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include "api/version.hpp"
 
 namespace proxip::cli {
@@ -36,8 +39,9 @@ Tree::Tree() : root_("Speaks to lbagent: a layer-4 load balancer with a Proxy IP
     for (const auto& noun : nouns()) {
         root_.add_subcommand(std::string{noun.name}, std::string{noun.help})->group("Nouns")->require_subcommand(0, 1);
     }
-    const std::array tables{agent_commands(), service_commands(), backend_commands(), pool_commands(),
-                            conn_commands(),  config_commands(),  shell_commands()};
+    const std::array tables{agent_commands(),  service_commands(), backend_commands(),
+                            server_commands(), pool_commands(),    conn_commands(),
+                            config_commands(), batch_commands(),   shell_commands()};
     for (const auto& table : tables) {
         std::ranges::for_each(table, [this](const Command& command) { add(command); });
     }
@@ -71,7 +75,15 @@ const CLI::App& Tree::chosen() const {
 }
 
 Result<Action> Tree::build(const Inputs& inputs) const {
-    return builds_.at(&chosen())(inputs);
+    const auto build = builds_.find(&chosen());
+    if (build == builds_.end()) { // a noun that has nothing to show
+        std::vector<std::string> names;
+        for (const auto* inner : chosen().get_subcommands([](const CLI::App*) { return true; })) {
+            names.push_back(inner->get_name());
+        }
+        return usage(fmt::format("expected a command: {}", fmt::join(names, ", ")), "");
+    }
+    return build->second(inputs);
 }
 
 std::string full_name(const CLI::App& app) {

@@ -48,7 +48,7 @@ Result<api::Answer> Handlers::on(const api::ServiceShow& request) {
 }
 
 Result<api::Answer> Handlers::on(const api::BackendShow& request) {
-    return answer(views_.backends(request.service, request.address));
+    return answer(views_.backends(request));
 }
 
 Result<api::Answer> Handlers::on(const api::PoolShow& request) {
@@ -77,50 +77,57 @@ Result<api::Answer> Handlers::on(const api::DumpRequest& request) {
 // -----------------------------------------------------------------------------------------------------------
 
 api::Plan Handlers::plan_of(const Controller::Outcome& outcome, const Config& config, bool applied) const {
-    return {.generation = outcome.generation,
-            .applied = applied,
-            .changes = outcome.changes,
-            .port_memory = outcome.ports.bytes,
-            .max_port_memory = config.agent.max_port_memory,
-            .endpoints = outcome.ports.endpoints,
-            .warnings = outcome.warnings};
+    api::Plan plan{.generation = outcome.generation,
+                   .applied = applied,
+                   .changes = outcome.changes,
+                   .port_memory = outcome.ports.bytes,
+                   .max_port_memory = config.agent.max_port_memory,
+                   .endpoints = outcome.ports.endpoints,
+                   .warnings = outcome.warnings,
+                   .port_memory_before = outcome.ports_before};
+    for (const auto& pool : outcome.ports.pools) {
+        plan.pools.push_back({.name = pool.name,
+                              .ports = pool.ports,
+                              .addresses = pool.addresses,
+                              .endpoints = pool.endpoints,
+                              .bytes = pool.bytes});
+    }
+    if (applied && controller_.trial()) {
+        plan.confirm_seconds = controller_.trial()->seconds_left();
+    }
+    return plan;
 }
 
-Result<api::Answer> Handlers::change(Config config, Overlay overlay) {
-    auto outcome = controller_.commit(
-        {.config = std::move(config), .overlay = std::move(overlay), .applied = false, .digest = {}});
+Result<void> Handlers::expect(const std::optional<std::uint64_t>& generation) const {
+    if (generation && *generation != controller_.generation()) {
+        return fail(ErrorCode::generation_mismatch,
+                    fmt::format("the running generation is {}, expected {}", controller_.generation(), *generation),
+                    "--if-generation");
+    }
+    return {};
+}
+
+Result<api::Answer> Handlers::on(const api::Batch& request) {
+    if (auto expected = expect(request.if_generation); !expected) {
+        return std::unexpected(expected.error());
+    }
+    const Draft start{.config = controller_.running(), .overlay = controller_.overlay()};
+    auto draft = edited(start, request.steps);
+    if (!draft) {
+        return std::unexpected(draft.error());
+    }
+    const auto plan = [this](const Draft& any) { return controller_.plan(any.config, any.overlay); };
+    auto outcome =
+        request.dry_run ? plan(*draft) : controller_.commit({.config = draft->config, .overlay = draft->overlay});
     if (!outcome) {
-        return std::unexpected(outcome.error());
+        const auto sound = [&](const Draft& any) -> Result<void> {
+            auto planned = plan(any);
+            return planned ? Result<void>() : std::unexpected(planned.error());
+        };
+        return std::unexpected(sound(*draft) ? outcome.error() // it is nothing that a step is to blame for
+                                             : blamed(start, request.steps, outcome.error(), sound));
     }
-    return api::Answer(plan_of(*outcome, controller_.running(), true));
-}
-
-#define PROXIP_EDIT_HANDLER(Request)                                                                                   \
-    Result<api::Answer> Handlers::on(const api::Request& request) {                                                    \
-        auto config = edited(controller_.running(), request);                                                          \
-        return config ? change(std::move(*config), controller_.overlay()) : std::unexpected(config.error());           \
-    }
-
-PROXIP_EDIT_HANDLER(ServiceAdd)
-PROXIP_EDIT_HANDLER(ServiceSet)
-PROXIP_EDIT_HANDLER(ServiceDel)
-PROXIP_EDIT_HANDLER(BackendAdd)
-PROXIP_EDIT_HANDLER(BackendSet)
-PROXIP_EDIT_HANDLER(BackendDel)
-PROXIP_EDIT_HANDLER(PoolAdd)
-PROXIP_EDIT_HANDLER(PoolSet)
-PROXIP_EDIT_HANDLER(PoolDel)
-#undef PROXIP_EDIT_HANDLER
-
-Result<api::Answer> Handlers::on(const api::BackendAdmin& request) {
-    if (auto known = has_backends(controller_.running(), request.service, request.addresses); !known) {
-        return std::unexpected(known.error());
-    }
-    Overlay overlay = controller_.overlay();
-    for (const SocketAddress& address : request.addresses) {
-        overlay.set(request.service, address, request.admin);
-    }
-    return change(without_enabled(controller_.running(), request.service, request.addresses), std::move(overlay));
+    return api::Answer(plan_of(*outcome, draft->config, !request.dry_run));
 }
 
 // ---- files
@@ -135,7 +142,7 @@ Result<api::Answer> Handlers::on(const api::DiffRequest& request) {
     if (!config) {
         return std::unexpected(config.error());
     }
-    auto outcome = controller_.plan(*config);
+    auto outcome = controller_.plan_file(*config);
     if (!outcome) {
         return std::unexpected(outcome.error());
     }
@@ -143,11 +150,8 @@ Result<api::Answer> Handlers::on(const api::DiffRequest& request) {
 }
 
 Result<api::Answer> Handlers::on(const api::ApplyRequest& request) {
-    if (request.if_generation && *request.if_generation != controller_.generation()) {
-        return fail(
-            ErrorCode::generation_mismatch,
-            fmt::format("the running generation is {}, expected {}", controller_.generation(), *request.if_generation),
-            "--if-generation");
+    if (auto expected = expect(request.if_generation); !expected) {
+        return std::unexpected(expected.error());
     }
     if (request.dry_run) {
         return on(api::DiffRequest{.config = request.config});
@@ -156,11 +160,21 @@ Result<api::Answer> Handlers::on(const api::ApplyRequest& request) {
     if (!config) {
         return std::unexpected(config.error());
     }
-    auto outcome = controller_.commit_file(*config);
+    auto outcome = controller_.commit_file(*config, request.confirm);
     if (!outcome) {
         return std::unexpected(outcome.error());
     }
     return api::Answer(plan_of(*outcome, *config, true));
+}
+
+Result<api::Answer> Handlers::on(const api::ConfirmRequest& /*request*/) {
+    auto outcome = controller_.confirm();
+    return outcome ? Answer(plan_of(*outcome, controller_.running(), true)) : std::unexpected(outcome.error());
+}
+
+Result<api::Answer> Handlers::on(const api::RollbackRequest& /*request*/) {
+    auto outcome = controller_.roll_back();
+    return outcome ? Answer(plan_of(*outcome, controller_.running(), true)) : std::unexpected(outcome.error());
 }
 
 } // namespace proxip::app

@@ -1,10 +1,7 @@
 #include "policy/image.hpp"
 
-#include <set>
-
 #include <fmt/format.h>
 
-#include "model/codec.hpp"
 #include "policy/scheduling.hpp"
 
 namespace proxip::policy {
@@ -283,38 +280,6 @@ class Compiler {
 Result<Image> compile(const Config& config, const Available& available, Identities& ids, std::uint32_t seed,
                       const Down& down) {
     return Compiler(config, available, ids, seed, down).run();
-}
-
-PortArithmetic port_arithmetic(const Config& config) {
-    std::set<std::pair<std::string, EndpointKey>> pairs;
-    for (const Service& service : config.services) {
-        if (service.snat != Snat::never) {
-            for (const Backend& backend : service.backends) {
-                pairs.emplace(service.pool,
-                              EndpointKey{.protocol = service.address.protocol, .address = backend.address});
-            }
-        }
-    }
-    PortArithmetic out{.bytes = 0, .endpoints = pairs.size()};
-    for (const auto& [name, endpoint] : pairs) {
-        if (const ProxyPool* pool = config.pool(name)) {
-            out.bytes += 2ULL * pool->port_count() * pool->address_count(endpoint.address.address.family);
-        }
-    }
-    return out;
-}
-
-Result<PortArithmetic> check_port_memory(const Config& config) {
-    const PortArithmetic need = port_arithmetic(config);
-    if (need.bytes > config.agent.max_port_memory) {
-        return fail(
-            ErrorCode::refused,
-            fmt::format("the proxy ports need {} (2 bytes x ports x addresses, for {} endpoints); expected at most "
-                        "max_port_memory = {}: raise it, or give the pools fewer ports or addresses",
-                        bytes_text(need.bytes), need.endpoints, bytes_text(config.agent.max_port_memory)),
-            "agent.max_port_memory");
-    }
-    return need;
 }
 
 } // namespace proxip::policy

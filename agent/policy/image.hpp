@@ -48,14 +48,4 @@ using Down = std::function<bool(const Service&, const Backend&)>;
 [[nodiscard]] Result<Image> compile(const Config& config, const Available& available, Identities& ids,
                                     std::uint32_t seed, const Down& down = {});
 
-// 2 bytes x ports x addresses x endpoints, for every pool and the endpoints of the services that use it; of a pool with
-// both families the addresses of the endpoint's own.
-struct PortArithmetic {
-    std::uint64_t bytes = 0;
-    std::uint64_t endpoints = 0;
-};
-[[nodiscard]] PortArithmetic port_arithmetic(const Config& config);
-// The above against max_port_memory.
-[[nodiscard]] Result<PortArithmetic> check_port_memory(const Config& config);
-
 } // namespace proxip::policy
