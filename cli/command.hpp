@@ -72,6 +72,7 @@ Build changing(CLI::App& app) {
 [[nodiscard]] std::span<const Command> conn_commands();    // conn …
 [[nodiscard]] std::span<const Command> config_commands();  // validate, diff, apply, confirm, rollback, dump
 [[nodiscard]] std::span<const Command> batch_commands();   // batch
+[[nodiscard]] std::span<const Command> convert_commands(); // convert
 [[nodiscard]] std::span<const Command> shell_commands();   // completion
 
 } // namespace proxip::cli

@@ -11,6 +11,7 @@ std::span<const Noun> nouns() {
         Noun{"server", "A server in every service that it serves"},
         Noun{"pool", "Proxy IPs and their use"},
         Noun{"conn", "Connections"},
+        Noun{"convert", "Configurations of other load balancers"},
     };
     return all;
 }
