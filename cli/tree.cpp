@@ -28,7 +28,7 @@ CLI::Option* add_global(CLI::App& root, const char* names, Text& value, const ch
 
 } // namespace
 
-Tree::Tree() : root_("Speaks to lbagent: a layer-4 load balancer with a Proxy IP", "lbctl") {
+Tree::Tree(std::string_view only) : root_("Speaks to lbagent: a layer-4 load balancer with a Proxy IP", "lbctl") {
     root_.fallthrough(); // inherited: globals may stand before and after a command
     root_.require_subcommand(1);
     root_.footer(footer);
@@ -43,7 +43,11 @@ Tree::Tree() : root_("Speaks to lbagent: a layer-4 load balancer with a Proxy IP
                             pool_commands(),    conn_commands(),    config_commands(),  batch_commands(),
                             convert_commands(), shell_commands()};
     for (const auto& table : tables) {
-        std::ranges::for_each(table, [this](const Command& command) { add(command); });
+        for (const Command& command : table) {
+            if (only.empty() || command.noun == only) {
+                add(command);
+            }
+        }
     }
 }
 

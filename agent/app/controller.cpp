@@ -128,11 +128,11 @@ void Controller::adopt_health() {
     }
 }
 
-Result<policy::Image> Controller::compile(const Config& config, const Overlay& overlay, policy::Identities& ids) const {
+Result<policy::Image> Controller::compile(const Config& config, const Overlay& overlay, policy::Identities& ids) {
     return policy::compile(
         config, [&](const Service& service, const Backend& backend) { return available(overlay, service, backend); },
         ids, std::random_device{}(),
-        [&](const Service& service, const Backend& backend) { return down(service, backend); });
+        [&](const Service& service, const Backend& backend) { return down(service, backend); }, &schedules_);
 }
 
 Result<void> Controller::install(const Config& config, Prepared prepared, std::uint64_t generation, bool ours_already) {

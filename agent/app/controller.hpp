@@ -105,8 +105,7 @@ class Controller {
     };
 
     [[nodiscard]] Result<void> restore(const store::State& state);
-    [[nodiscard]] Result<policy::Image> compile(const Config& config, const Overlay& overlay,
-                                                policy::Identities& ids) const;
+    [[nodiscard]] Result<policy::Image> compile(const Config& config, const Overlay& overlay, policy::Identities& ids);
     [[nodiscard]] bool available(const Overlay& overlay, const Service& service, const Backend& backend) const;
     [[nodiscard]] bool down(const Service& service, const Backend& backend) const;
     void adopt_health();
@@ -129,6 +128,7 @@ class Controller {
     HealthBook health_;
     policy::Identities ids_;
     policy::References named_; // by the running configuration
+    policy::Schedules schedules_;
     std::uint64_t generation_ = 0;
     bool reschedule_ = false;
     std::optional<Trial> trial_;

@@ -1,5 +1,7 @@
 #include "policy/image.hpp"
 
+#include <iterator>
+
 #include <fmt/format.h>
 
 #include "policy/scheduling.hpp"
@@ -34,7 +36,7 @@ std::uint8_t abi_snat_of(Snat snat) {
 }
 
 // Positions of the backends that take new connections now; the backup ones only where no other does.
-std::vector<std::uint16_t> lookup_table(const Service& service, const Available& available) {
+std::vector<std::uint16_t> lookup_table(const Service& service, const Available& available, Schedules& schedules) {
     const auto weighted = [&](bool backup) {
         std::vector<Weighted> out;
         bool any = false;
@@ -52,14 +54,20 @@ std::vector<std::uint16_t> lookup_table(const Service& service, const Available&
     if (candidates.empty()) {
         return {};
     }
-    return service.scheduler == Scheduler::round_robin ? round_robin_table(candidates)
-                                                       : maglev_table(candidates, maglev_size(service.backends.size()));
+    const bool turns = service.scheduler == Scheduler::round_robin;
+    const std::size_t size = turns ? 0 : maglev_size(service.backends.size());
+    std::string key = fmt::format("{}", size);
+    for (const Weighted& one : candidates) {
+        fmt::format_to(std::back_inserter(key), " {}={}", one.name, one.weight);
+    }
+    return schedules.table(key, [&] { return turns ? round_robin_table(candidates) : maglev_table(candidates, size); });
 }
 
 class Compiler {
   public:
-    Compiler(const Config& config, const Available& available, Identities& ids, std::uint32_t seed, const Down& down)
-        : config_(config), available_(available), ids_(ids), seed_(seed), down_(down) {}
+    Compiler(const Config& config, const Available& available, Identities& ids, std::uint32_t seed, const Down& down,
+             Schedules& schedules)
+        : config_(config), available_(available), ids_(ids), seed_(seed), down_(down), schedules_(schedules) {}
 
     Result<Image> run() {
         for (const Service& service : config_.services) {
@@ -89,7 +97,7 @@ class Compiler {
             return std::unexpected(id.error());
         }
         image_.named.services.insert(*id);
-        const auto table = lookup_table(service, available_);
+        const auto table = lookup_table(service, available_, schedules_);
         Image::Service out{.id = *id};
         out.vip = {.address = to_abi(service.address.address),
                    .first_port = service.address.ports.first,
@@ -271,6 +279,7 @@ class Compiler {
     Identities& ids_;
     std::uint32_t seed_;
     const Down& down_;
+    Schedules& schedules_;
     Image image_;
     std::map<std::pair<std::string, Id>, std::pair<std::uint32_t, std::uint32_t>> sources_;
 };
@@ -278,8 +287,12 @@ class Compiler {
 } // namespace
 
 Result<Image> compile(const Config& config, const Available& available, Identities& ids, std::uint32_t seed,
-                      const Down& down) {
-    return Compiler(config, available, ids, seed, down).run();
+                      const Down& down, Schedules* schedules) {
+    Schedules none;
+    Schedules& known = schedules != nullptr ? *schedules : none;
+    auto image = Compiler(config, available, ids, seed, down, known).run();
+    known.age();
+    return image;
 }
 
 } // namespace proxip::policy

@@ -9,6 +9,7 @@
 
 #include "policy/abi.hpp"
 #include "policy/identities.hpp"
+#include "policy/schedules.hpp"
 
 namespace proxip::policy {
 
@@ -45,7 +46,8 @@ using Available = std::function<bool(const Service&, const Backend&)>;
 using Down = std::function<bool(const Service&, const Backend&)>;
 
 // `ids` gains what is new. Refused when a table of the kernel is too small. Without `down` nothing is.
+// `schedules`: of the images before this one.
 [[nodiscard]] Result<Image> compile(const Config& config, const Available& available, Identities& ids,
-                                    std::uint32_t seed, const Down& down = {});
+                                    std::uint32_t seed, const Down& down = {}, Schedules* schedules = nullptr);
 
 } // namespace proxip::policy
