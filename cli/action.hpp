@@ -21,8 +21,8 @@ struct Globals {
 };
 
 struct DrainWait { // after the request: until these backends have no connection left
-    std::string service;
-    std::vector<SocketAddress> addresses;
+    api::BackendShow which;
+    std::vector<SocketAddress> addresses; // of those; none: all of them
     Millis limit{};
 };
 
@@ -31,8 +31,9 @@ struct Call {
     std::optional<DrainWait> wait;
 };
 
-struct Print { // help, completion, --version
+struct Print { // help, completion, --version, a converted file
     std::string text;
+    std::string note = {}; // for a person, on stderr
 };
 
 using Action = std::variant<Call, Print>;

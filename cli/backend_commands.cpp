@@ -144,7 +144,7 @@ Result<Action> build_admin(const Targets& targets, Admin admin, std::optional<Mi
     }
     Call call{api::BackendAdmin{targets.service, *addresses, admin}, {}};
     if (wait) {
-        call.wait = DrainWait{targets.service, std::move(*addresses), *wait};
+        call.wait = DrainWait{{.service = targets.service, .address = {}}, std::move(*addresses), *wait};
     }
     return call;
 }
@@ -176,12 +176,13 @@ Build declare_drain(CLI::App& app) {
 
 constexpr std::array commands{
     Command{"backend", "show", "Servers, their state and their connections", declare_show},
-    Command{"backend", "add", "More servers for a service", declare_add},
-    Command{"backend", "set", "Change weight or role", declare_set},
-    Command{"backend", "del", "Remove servers from a service", declare_del},
-    Command{"backend", "enable", "Give them new connections again", declare_admin<Admin::enabled>},
-    Command{"backend", "disable", "No new connections, whatever the checks say", declare_admin<Admin::disabled>},
-    Command{"backend", "drain", "No new connections; those that live go on", declare_drain},
+    Command{"backend", "add", "More servers for a service", changing<declare_add>},
+    Command{"backend", "set", "Change weight or role", changing<declare_set>},
+    Command{"backend", "del", "Remove servers from a service", changing<declare_del>},
+    Command{"backend", "enable", "Give them new connections again", changing<declare_admin<Admin::enabled>>},
+    Command{"backend", "disable", "No new connections, whatever the checks say",
+            changing<declare_admin<Admin::disabled>>},
+    Command{"backend", "drain", "No new connections; those that live go on", changing<declare_drain>},
 };
 
 } // namespace

@@ -1,45 +1,20 @@
-#include <algorithm>
 #include <array>
 #include <memory>
 
 #include <CLI/App.hpp>
 
 #include "cli/command.hpp"
-#include "cli/utf8.hpp"
+#include "cli/files.hpp"
 #include "cli/values.hpp"
 
 namespace proxip::cli {
 namespace config {
 namespace {
 
-// The protocol is JSON, which carries no bytes that are not text: so these are refused here, with their place.
-Result<void> check_text(const std::string& text, const std::string& source) {
-    if (text.size() > limits::max_config_bytes) {
-        return fail(ErrorCode::invalid,
-                    fmt::format("{} bytes: expected at most {}", text.size(), limits::max_config_bytes), source);
-    }
-    const auto good = utf8_prefix(text);
-    if (good == text.size()) {
-        return {};
-    }
-    const auto before = std::string_view{text}.substr(0, good);
-    const auto line = 1 + std::ranges::count(before, '\n');
-    const auto column = good - (before.rfind('\n') == std::string_view::npos ? 0 : before.rfind('\n') + 1) + 1;
-    return fail(
-        ErrorCode::invalid,
-        fmt::format("byte 0x{:02x} is not UTF-8: expected TOML or JSON text", static_cast<unsigned char>(text[good])),
-        fmt::format("{}:{}:{}", source, line, column));
-}
-
 Result<api::ConfigText> load(const Inputs& inputs, const std::string& file) {
-    auto text = inputs.read(file);
-    if (!text) {
-        return std::unexpected(std::move(text.error()));
-    }
-    if (auto checked = check_text(*text, file); !checked) {
-        return std::unexpected(std::move(checked.error()));
-    }
-    return api::ConfigText{std::move(*text), file};
+    auto text = load_text(inputs, file);
+    return text ? Result<api::ConfigText>(api::ConfigText{std::move(*text), file})
+                : std::unexpected(std::move(text.error()));
 }
 
 void declare_file(CLI::App& app, std::string& file) {
@@ -61,8 +36,33 @@ Build declare_reading(CLI::App& app) {
 struct ApplyTyped {
     std::string file;
     bool dry_run = false;
-    Text if_generation;
+    Text if_generation, confirm;
 };
+
+Result<Action> build_apply(const ApplyTyped& typed, const Inputs& inputs) {
+    api::ApplyRequest apply;
+    Reading reading;
+    reading.one("--if-generation", typed.if_generation, apply.if_generation)
+        .one("--confirm", typed.confirm, apply.confirm);
+    if (reading.error()) {
+        return std::unexpected(*reading.error());
+    }
+    if (apply.confirm && (*apply.confirm <= Millis::zero() || *apply.confirm > limits::max_timeout)) {
+        return usage(fmt::format("'{}': expected more than nothing and at most {}", *typed.confirm,
+                                 duration_text(limits::max_timeout)),
+                     "--confirm");
+    }
+    if (apply.confirm && typed.dry_run) {
+        return usage("nothing is changed with --dry-run, so there is nothing to confirm", "--confirm");
+    }
+    auto text = load(inputs, typed.file);
+    if (!text) {
+        return std::unexpected(std::move(text.error()));
+    }
+    apply.config = std::move(*text);
+    apply.dry_run = typed.dry_run;
+    return Call{std::move(apply), {}};
+}
 
 Build declare_apply(CLI::App& app) {
     const auto typed = std::make_shared<ApplyTyped>();
@@ -70,21 +70,15 @@ Build declare_apply(CLI::App& app) {
     app.add_flag("--dry-run", typed->dry_run, "say what would change, and change nothing");
     app.add_option("--if-generation", typed->if_generation, "only when this generation runs (else exit 7)")
         ->option_text("N");
-    return [typed](const Inputs& inputs) -> Result<Action> {
-        api::ApplyRequest apply;
-        Reading reading;
-        reading.one("--if-generation", typed->if_generation, apply.if_generation);
-        if (reading.error()) {
-            return std::unexpected(*reading.error());
-        }
-        auto text = load(inputs, typed->file);
-        if (!text) {
-            return std::unexpected(std::move(text.error()));
-        }
-        apply.config = std::move(*text);
-        apply.dry_run = typed->dry_run;
-        return Call{std::move(apply), {}};
-    };
+    app.add_option("--confirm", typed->confirm,
+                   "back to what ran before, unless `lbctl confirm` comes within this time")
+        ->option_text("DURATION");
+    return [typed](const Inputs& inputs) { return build_apply(*typed, inputs); };
+}
+
+template <typename Request>
+Build declare_plain(CLI::App& /*app*/) {
+    return [](const Inputs&) -> Result<Action> { return Call{Request{}, {}}; };
 }
 
 Build declare_dump(CLI::App&) {
@@ -97,6 +91,9 @@ constexpr std::array commands{
     Command{"", "validate", "Is a file right, and what does it need", declare_reading<api::ValidateRequest>},
     Command{"", "diff", "What an apply would change (exit 6 when anything)", declare_reading<api::DiffRequest>},
     Command{"", "apply", "Make a file the running configuration, all or nothing", declare_apply},
+    Command{"", "confirm", "What `apply --confirm` is trying stays", declare_plain<api::ConfirmRequest>},
+    Command{"", "rollback", "What `apply --confirm` is trying is taken back at once",
+            declare_plain<api::RollbackRequest>},
     Command{"", "dump", "The running configuration as a file", declare_dump},
 };
 

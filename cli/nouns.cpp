@@ -1,7 +1,4 @@
-#include <algorithm>
 #include <array>
-
-#include <CLI/App.hpp>
 
 #include "cli/command.hpp"
 
@@ -11,15 +8,12 @@ std::span<const Noun> nouns() {
     static constexpr std::array all{
         Noun{"service", "Virtual IPs and what stands behind them"},
         Noun{"backend", "Servers of a service"},
+        Noun{"server", "A server in every service that it serves"},
         Noun{"pool", "Proxy IPs and their use"},
         Noun{"conn", "Connections"},
+        Noun{"convert", "Configurations of other load balancers"},
     };
     return all;
-}
-
-bool any_option(const CLI::App& app) {
-    return std::ranges::any_of(
-        app.get_options(), [](const CLI::Option* option) { return !option->get_positional() && option->count() > 0; });
 }
 
 } // namespace proxip::cli

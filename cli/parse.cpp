@@ -1,5 +1,6 @@
 #include "cli/parse.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -106,7 +107,8 @@ Result<Action> act(const Tree& tree, const Environment& environment, Globals& gl
 } // namespace
 
 Parsed parse(const std::vector<std::string>& args, const Environment& environment) {
-    Tree tree;
+    const bool by_noun = !args.empty() && std::ranges::find(nouns(), args.front(), &Noun::name) != nouns().end();
+    Tree tree(by_noun ? args.front() : std::string_view{});
     Parsed parsed{{}, Print{}};
     parsed.globals.output = guess_output(args);
     try {

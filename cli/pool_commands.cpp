@@ -92,9 +92,9 @@ Build declare_del(CLI::App& app) {
 
 constexpr std::array commands{
     Command{"pool", "show", "Proxy IPs, and how many of their ports are in use for each endpoint", declare_show},
-    Command{"pool", "add", "A new pool", declare_add},
-    Command{"pool", "set", "Change addresses or ports", declare_set},
-    Command{"pool", "del", "Remove a pool", declare_del},
+    Command{"pool", "add", "A new pool", changing<declare_add>},
+    Command{"pool", "set", "Change addresses or ports", changing<declare_set>},
+    Command{"pool", "del", "Remove a pool", changing<declare_del>},
 };
 
 } // namespace

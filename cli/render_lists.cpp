@@ -41,6 +41,7 @@ std::string text_of(const std::vector<api::ServiceView>& services, bool wide) {
         {{"BACKENDS"}}));
     for (const auto& service : services) {
         const auto up = std::ranges::count(service.backends, "up", &api::BackendView::state);
+        const auto leaving = std::ranges::count(service.backends, "leaving", &api::BackendView::state);
         std::string backends;
         for (const auto& backend : service.backends) {
             backends += (backends.empty() ? "" : " ") + backend.address + "=" + backend.state;
@@ -50,7 +51,7 @@ std::string text_of(const std::vector<api::ServiceView>& services, bool wide) {
                                        service.scheduler,
                                        service.snat,
                                        service.pool,
-                                       fmt::format("{}/{}", up, service.backends.size()),
+                                       fmt::format("{}/{}", up, std::ssize(service.backends) - leaving),
                                        human_count(service.connections)};
         widen(cells, wide, {backends});
         table.row(cells);

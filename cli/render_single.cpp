@@ -45,29 +45,53 @@ std::string change_lines(const api::Plan& plan) {
     return text;
 }
 
-std::string port_line(const api::Plan& plan) {
-    return fmt::format("proxy ports: {} endpoint{}, {} of at most {}\n", plan.endpoints, plan.endpoints == 1 ? "" : "s",
-                       human_bytes(plan.port_memory), human_bytes(plan.max_port_memory));
+std::string counted(std::uint64_t count, std::string_view what) {
+    return fmt::format("{} {}{}", count, what, count == 1 ? "" : what.ends_with("s") ? "es" : "s");
+}
+
+// "pool default: 64512 ports x 1 address x 2 endpoints x 2 B = 252 KiB", and what that makes in all.
+std::string port_lines(const api::Plan& plan) {
+    std::string text;
+    for (const auto& pool : plan.pools) {
+        text += fmt::format("pool {}: {} x {} x {} x 2 B = {}\n", pool.name, counted(pool.ports, "port"),
+                            counted(pool.addresses, "address"), counted(pool.endpoints, "endpoint"),
+                            human_bytes(pool.bytes));
+    }
+    const auto now = human_bytes(plan.port_memory);
+    const auto change = plan.port_memory == plan.port_memory_before
+                            ? now
+                            : fmt::format("{} -> {}", human_bytes(plan.port_memory_before), now);
+    return text + fmt::format("proxy ports: {}, {} of at most {}\n", counted(plan.endpoints, "endpoint"), change,
+                              human_bytes(plan.max_port_memory));
+}
+
+std::string generation_line(const api::Plan& plan) {
+    return plan.confirm_seconds ? fmt::format("generation {}, for {:.0f} s unless `lbctl confirm` comes\n",
+                                              plan.generation, *plan.confirm_seconds)
+                                : fmt::format("generation {}\n", plan.generation);
 }
 
 struct PlanText {
     const api::Plan& plan;
 
     std::string operator()(const api::ValidateRequest& request) const {
-        return fmt::format("ok: {} is valid\n", request.config.source) + port_line(plan);
+        return fmt::format("ok: {} is valid\n", request.config.source) + port_lines(plan);
     }
     std::string operator()(const api::DiffRequest& request) const {
         return plan.changes.empty() ? fmt::format("no difference: {} is what runs (generation {})\n",
                                                   request.config.source, plan.generation)
-                                    : change_lines(plan) + port_line(plan);
+                                    : change_lines(plan) + port_lines(plan);
+    }
+    std::string operator()(const api::ConfirmRequest&) const {
+        return fmt::format("generation {} is confirmed\n", plan.generation);
     }
     template <typename Changing>
     std::string operator()(const Changing&) const {
         if (plan.changes.empty()) {
             return fmt::format("nothing to change: generation {}\n", plan.generation);
         }
-        return plan.applied ? change_lines(plan) + fmt::format("generation {}\n", plan.generation)
-                            : change_lines(plan) + port_line(plan) +
+        return plan.applied ? change_lines(plan) + generation_line(plan)
+                            : change_lines(plan) + port_lines(plan) +
                                   fmt::format("dry run: generation {} still runs\n", plan.generation);
     }
 };
@@ -79,6 +103,10 @@ std::string text_of(const api::Status& status) {
     lines.add("version", status.version);
     lines.add("ready", status.ready ? "yes" : "no");
     lines.add("generation", fmt::format("{}", status.generation));
+    if (status.confirm) {
+        lines.add("confirm", fmt::format("in {:.0f} s back to what generation {} was, unless `lbctl confirm` comes",
+                                         status.confirm->seconds_left, status.confirm->back_to));
+    }
     lines.add("drift", status.drift ? "yes: changed by hand since the file was applied" : "no");
     lines.add("uptime", human_seconds(status.uptime_seconds));
     lines.add("connections", fmt::format("{} of {}", status.connections, status.max_connections));

@@ -15,14 +15,17 @@ namespace {
 constexpr Millis poll_interval{200};
 
 Result<std::uint64_t> connections_left(const DrainWait& wait, const Globals& globals, const World& world) {
-    const auto answer = world.call(globals.socket, api::BackendShow{wait.service, {}}, globals.timeout);
+    const auto answer = world.call(globals.socket, wait.which, globals.timeout);
     if (!answer) {
+        if (answer.error().code == ErrorCode::not_found) { // removed meanwhile, and all of its connections ended
+            return 0;
+        }
         return std::unexpected(answer.error());
     }
     std::uint64_t left = 0;
     for (const auto& backend : std::get<std::vector<api::BackendView>>(*answer)) {
         const auto parsed = SocketAddress::parse(backend.address);
-        if (parsed && std::ranges::find(wait.addresses, *parsed) != wait.addresses.end()) {
+        if (wait.addresses.empty() || (parsed && std::ranges::find(wait.addresses, *parsed) != wait.addresses.end())) {
             left += backend.connections;
         }
     }
@@ -44,7 +47,7 @@ Result<void> wait_until_drained(const DrainWait& wait, const Globals& globals, c
             return fail(
                 ErrorCode::timeout,
                 fmt::format("{} connection{} left after {}", *left, *left == 1 ? "" : "s", duration_text(wait.limit)),
-                wait.service);
+                wait.which.service.value_or(wait.which.server ? wait.which.server->text() : ""));
         }
         world.sleep(std::min(poll_interval, time_left));
     }
@@ -81,6 +84,7 @@ int run(const std::vector<std::string>& args, const World& world) {
     int code = 0;
     if (const auto* print = std::get_if<Print>(&*parsed.action)) {
         world.out << print->text;
+        world.err << print->note;
     } else {
         code = perform(std::get<Call>(*parsed.action), parsed.globals, world);
     }

@@ -150,9 +150,9 @@ Build declare_del(CLI::App& app) {
 
 constexpr std::array commands{
     Command{"service", "show", "What is balanced, and to where", declare_show},
-    Command{"service", "add", "A new service", declare_add},
-    Command{"service", "set", "Change a service: what is named changes, the rest stays", declare_set},
-    Command{"service", "del", "Remove a service", declare_del},
+    Command{"service", "add", "A new service", changing<declare_add>},
+    Command{"service", "set", "Change a service: what is named changes, the rest stays", changing<declare_set>},
+    Command{"service", "del", "Remove a service", changing<declare_del>},
 };
 
 } // namespace

@@ -7,6 +7,9 @@
 #include <CLI/Config.hpp> // CLI11 leaves two vtables to whoever includes these
 #include <CLI/Formatter.hpp>
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include "api/version.hpp"
 
 namespace proxip::cli {
@@ -25,7 +28,7 @@ CLI::Option* add_global(CLI::App& root, const char* names, Text& value, const ch
 
 } // namespace
 
-Tree::Tree() : root_("Speaks to lbagent: a layer-4 load balancer with a Proxy IP", "lbctl") {
+Tree::Tree(std::string_view only) : root_("Speaks to lbagent: a layer-4 load balancer with a Proxy IP", "lbctl") {
     root_.fallthrough(); // inherited: globals may stand before and after a command
     root_.require_subcommand(1);
     root_.footer(footer);
@@ -36,10 +39,15 @@ Tree::Tree() : root_("Speaks to lbagent: a layer-4 load balancer with a Proxy IP
     for (const auto& noun : nouns()) {
         root_.add_subcommand(std::string{noun.name}, std::string{noun.help})->group("Nouns")->require_subcommand(0, 1);
     }
-    const std::array tables{agent_commands(), service_commands(), backend_commands(), pool_commands(),
-                            conn_commands(),  config_commands(),  shell_commands()};
+    const std::array tables{agent_commands(),   service_commands(), backend_commands(), server_commands(),
+                            pool_commands(),    conn_commands(),    config_commands(),  batch_commands(),
+                            convert_commands(), shell_commands()};
     for (const auto& table : tables) {
-        std::ranges::for_each(table, [this](const Command& command) { add(command); });
+        for (const Command& command : table) {
+            if (only.empty() || command.noun == only) {
+                add(command);
+            }
+        }
     }
 }
 
@@ -71,7 +79,15 @@ const CLI::App& Tree::chosen() const {
 }
 
 Result<Action> Tree::build(const Inputs& inputs) const {
-    return builds_.at(&chosen())(inputs);
+    const auto build = builds_.find(&chosen());
+    if (build == builds_.end()) { // a noun that has nothing to show
+        std::vector<std::string> names;
+        for (const auto* inner : chosen().get_subcommands([](const CLI::App*) { return true; })) {
+            names.push_back(inner->get_name());
+        }
+        return usage(fmt::format("expected a command: {}", fmt::join(names, ", ")), "");
+    }
+    return build->second(inputs);
 }
 
 std::string full_name(const CLI::App& app) {

@@ -15,7 +15,8 @@ namespace proxip::cli {
 
 class Tree {
   public:
-    Tree();
+    // With a noun: only its commands, which is all that a line needs that begins with it. A batch has many lines.
+    explicit Tree(std::string_view only = {});
     Tree(const Tree&) = delete;
     Tree& operator=(const Tree&) = delete;
 

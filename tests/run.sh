@@ -21,6 +21,8 @@ unit          | 900 | quick | unit tests
 packet        | 600 | quick | packets through BPF_PROG_RUN
 fuzz          | 300 | quick | random and broken frames through BPF_PROG_RUN, 30 seconds, each judged
 control       | 480 | quick | every lbctl command, its shape and what it does to traffic
+change        | 480 | quick | changes while traffic runs, leaving, batch, confirm, SIGHUP
+scale         | 300 | quick | 1,000 services of ten backends: all there; times are printed
 badfiles      | 480 | quick | wrong files, junk, exit codes, file and hand
 main-auto     | 480 | quick | the main job, XDP mode auto
 main-native   | 480 | quick | the main job, native XDP
@@ -68,7 +70,7 @@ body() { # NAME
     unit) "$bin/proxip_unit_tests" ;;
     packet) "$bin/proxip_packet_tests" ;;
     fuzz) "$bin/proxip_frame_fuzz" --seconds 30 ;; # prints its random seed
-    control | badfiles | attack | ports | survive | faults | upgrade | arp) "$here/network/$1.sh" ;;
+    control | change | scale | badfiles | attack | ports | survive | faults | upgrade | arp) "$here/network/$1.sh" ;;
     main-*) "$here/network/main.sh" "${1#main-}" ;;
     main6-*) "$here/network/main.sh" "${1#main6-}" 6 ;;
     pmtu-*) "$here/network/pmtu.sh" "${1#pmtu-}" 4 ;;

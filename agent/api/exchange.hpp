@@ -37,12 +37,16 @@ PROXIP_EXCHANGE(BackendAdd, "backend.add", Plan)
 PROXIP_EXCHANGE(BackendSet, "backend.set", Plan)
 PROXIP_EXCHANGE(BackendDel, "backend.del", Plan)
 PROXIP_EXCHANGE(BackendAdmin, "backend.admin", Plan)
+PROXIP_EXCHANGE(ServerAdmin, "server.admin", Plan)
 PROXIP_EXCHANGE(PoolAdd, "pool.add", Plan)
 PROXIP_EXCHANGE(PoolSet, "pool.set", Plan)
 PROXIP_EXCHANGE(PoolDel, "pool.del", Plan)
+PROXIP_EXCHANGE(Batch, "batch", Plan)
 PROXIP_EXCHANGE(ValidateRequest, "validate", Plan)
 PROXIP_EXCHANGE(DiffRequest, "diff", Plan)
 PROXIP_EXCHANGE(ApplyRequest, "apply", Plan)
+PROXIP_EXCHANGE(ConfirmRequest, "confirm", Plan)
+PROXIP_EXCHANGE(RollbackRequest, "rollback", Plan)
 
 #undef PROXIP_EXCHANGE
 

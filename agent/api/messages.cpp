@@ -9,25 +9,35 @@
 namespace proxip::api {
 namespace {
 
-template <typename T>
-Result<Request> request_from(const Json& params) {
+template <typename Variant, typename T>
+Result<Variant> request_from(const Json& params) {
     auto request = from_value<T>(params, Keys::strict);
     if (!request) {
         return std::unexpected(std::move(request.error()));
     }
-    return Request{std::move(*request)};
+    return Variant{std::move(*request)};
 }
 
-// The alternative of Request whose name it is, tried in order.
-template <std::size_t Index = 0>
-Result<Request> named_request(const std::string& name, const Json& params) {
-    if constexpr (Index == std::variant_size_v<Request>) {
+// The alternative of Variant whose name it is, tried in order.
+template <typename Variant, std::size_t Index = 0>
+Result<Variant> named_request(const std::string& name, const Json& params) {
+    if constexpr (Index == std::variant_size_v<Variant>) {
         return fail(ErrorCode::invalid, fmt::format("unknown request '{}'", name.substr(0, 64)), "request");
     } else {
-        using Candidate = std::variant_alternative_t<Index, Request>;
-        return name == Exchange<Candidate>::name ? request_from<Candidate>(params)
-                                                 : named_request<Index + 1>(name, params);
+        using Candidate = std::variant_alternative_t<Index, Variant>;
+        return name == Exchange<Candidate>::name ? request_from<Variant, Candidate>(params)
+                                                 : named_request<Variant, Index + 1>(name, params);
     }
+}
+
+template <typename Variant>
+Json envelope_of(const Variant& request) {
+    return std::visit(
+        [](const auto& it) {
+            using T = std::decay_t<decltype(it)>;
+            return Json{{"request", Exchange<T>::name}, {"params", Writer(Nulls::omit).to_value(it)}};
+        },
+        request);
 }
 
 struct Envelope {
@@ -55,23 +65,43 @@ Result<Envelope> open_envelope(const Json& value) {
     return envelope;
 }
 
-} // namespace
-
-Json encode(const Request& request) {
-    return std::visit(
-        [](const auto& it) {
-            using T = std::decay_t<decltype(it)>;
-            return Json{{"request", Exchange<T>::name}, {"params", Writer(Nulls::omit).to_value(it)}};
-        },
-        request);
-}
-
-Result<Request> decode_request(const Json& value) {
+template <typename Variant>
+Result<Variant> read_envelope(const Json& value) {
     auto envelope = open_envelope(value);
     if (!envelope) {
         return std::unexpected(std::move(envelope.error()));
     }
-    return named_request(envelope->request, envelope->params);
+    return named_request<Variant>(envelope->request, envelope->params);
+}
+
+} // namespace
+
+Json encode(const Request& request) {
+    return envelope_of(request);
+}
+
+Result<Request> decode_request(const Json& value) {
+    return read_envelope<Request>(value);
+}
+
+Json to_json(const Edit& edit) {
+    return envelope_of(edit);
+}
+
+Result<Edit> Modelled<Edit>::read(const Json& value) {
+    return read_envelope<Edit>(value);
+}
+
+std::optional<Edit> edit_of(const Request& request) {
+    return std::visit(
+        [](const auto& it) -> std::optional<Edit> {
+            if constexpr (std::constructible_from<Edit, decltype(it)>) {
+                return Edit{it};
+            } else {
+                return std::nullopt;
+            }
+        },
+        request);
 }
 
 Json encode(const Answer& answer) {

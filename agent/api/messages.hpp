@@ -35,6 +35,7 @@ struct ServiceShow {
 struct BackendShow {
     std::optional<std::string> service;
     std::optional<SocketAddress> address;
+    std::optional<Address> server = std::nullopt; // in every service that it serves
 };
 struct PoolShow {
     std::optional<std::string> name;
@@ -125,6 +126,10 @@ struct BackendAdmin {
     std::vector<SocketAddress> addresses;
     Admin admin = Admin::enabled;
 };
+struct ServerAdmin { // every backend with this address
+    Address address;
+    Admin admin = Admin::enabled;
+};
 struct PoolAdd {
     ProxyPool pool;
 };
@@ -142,6 +147,20 @@ struct ConnDel { // those that the filter picks; with an empty one, and `all`, e
     ConnFilter filter;
     bool all = false;
 };
+
+// What changes the running configuration by hand. Any of them is a request of its own, and a part of a batch.
+using Edit = std::variant<ServiceAdd, ServiceSet, ServiceDel, BackendAdd, BackendSet, BackendDel, BackendAdmin,
+                          ServerAdmin, PoolAdd, PoolSet, PoolDel>;
+struct Step {
+    Edit edit;
+    std::string place; // where the user wrote it, for errors: "changes.txt:3"
+};
+struct Batch { // all or nothing, in this order, one generation; what is between two steps need not be valid
+    std::vector<Step> steps;
+    bool dry_run = false;
+    std::optional<std::uint64_t> if_generation = std::nullopt;
+};
+
 struct ConfigText { // a file as the user wrote it; the agent parses, so that there is one parser and one set of errors
     std::string text;
     std::string source; // its name in errors
@@ -156,12 +175,19 @@ struct ApplyRequest {
     ConfigText config;
     bool dry_run = false;
     std::optional<std::uint64_t> if_generation;
+    std::optional<Millis> confirm = std::nullopt; // back to what ran before, unless a ConfirmRequest comes in time
 };
+struct ConfirmRequest {};  // what an apply is trying stays
+struct RollbackRequest {}; // back at once
 
-using Request = std::variant<StatusRequest, VersionRequest, DropsRequest, StatsRequest, ServiceShow, BackendShow,
-                             PoolShow, ConnShow, ConnCountRequest, ConnDel, ExplainRequest, DumpRequest, ServiceAdd,
-                             ServiceSet, ServiceDel, BackendAdd, BackendSet, BackendDel, BackendAdmin, PoolAdd, PoolSet,
-                             PoolDel, ValidateRequest, DiffRequest, ApplyRequest>;
+using Request =
+    std::variant<StatusRequest, VersionRequest, DropsRequest, StatsRequest, ServiceShow, BackendShow, PoolShow,
+                 ConnShow, ConnCountRequest, ConnDel, ExplainRequest, DumpRequest, ServiceAdd, ServiceSet, ServiceDel,
+                 BackendAdd, BackendSet, BackendDel, BackendAdmin, ServerAdmin, PoolAdd, PoolSet, PoolDel, Batch,
+                 ValidateRequest, DiffRequest, ApplyRequest, ConfirmRequest, RollbackRequest>;
+
+// None: it does not change anything by hand.
+[[nodiscard]] std::optional<Edit> edit_of(const Request& request);
 
 // ---- answers --------------------------------------------------------------------------------------------------------
 
@@ -189,6 +215,11 @@ struct Status {
         std::uint32_t down = 0;
     } backends;
     std::vector<std::string> warnings; // conflicts on an address, warnings of the configuration
+    struct Confirm {
+        std::uint64_t back_to = 0; // the generation that ran before
+        double seconds_left = 0;
+    };
+    std::optional<Confirm> confirm = std::nullopt; // an apply waits to be confirmed
 };
 
 struct BackendView {
@@ -293,6 +324,13 @@ struct Explain {
 
 // What an apply costs, told by validate, diff and every change.
 struct Plan {
+    struct Pool { // one family of a pool's addresses: bytes = 2 x ports x addresses x endpoints
+        std::string name;
+        std::uint64_t ports = 0;
+        std::uint64_t addresses = 0;
+        std::uint64_t endpoints = 0;
+        std::uint64_t bytes = 0;
+    };
     std::uint64_t generation = 0; // the running one; after a change, the new one
     bool applied = false;
     std::vector<Change> changes;
@@ -300,6 +338,9 @@ struct Plan {
     std::uint64_t max_port_memory = 0; // bytes
     std::uint64_t endpoints = 0;
     std::vector<std::string> warnings;
+    std::uint64_t port_memory_before = 0; // of what ran
+    std::vector<Pool> pools = {};
+    std::optional<double> confirm_seconds = std::nullopt; // gone back on after so long, unless confirmed
 };
 
 struct Dump {

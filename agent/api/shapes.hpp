@@ -6,9 +6,17 @@
 #include <concepts>
 #include <type_traits>
 
+#include "api/fields.hpp"
 #include "api/messages.hpp"
 
 namespace proxip::api {
+
+// One of several messages, with the name of which: {"request","params"}.
+template <>
+struct Modelled<Edit> : std::true_type {
+    static Result<Edit> read(const Json& value);
+};
+[[nodiscard]] Json to_json(const Edit& edit);
 
 template <typename T, typename Plain>
 concept Of = std::same_as<std::remove_const_t<T>, Plain>;
@@ -16,7 +24,8 @@ concept Of = std::same_as<std::remove_const_t<T>, Plain>;
 // ---- requests -------------------------------------------------------------------------------------------------------
 
 template <typename T>
-concept Bare = Of<T, StatusRequest> || Of<T, VersionRequest> || Of<T, DropsRequest>;
+concept Bare = Of<T, StatusRequest> || Of<T, VersionRequest> || Of<T, DropsRequest> || Of<T, ConfirmRequest> ||
+               Of<T, RollbackRequest>;
 
 template <typename V, Bare T>
 void describe(V& /*v*/, T& /*it*/) {}
@@ -36,6 +45,7 @@ template <typename V, Of<BackendShow> T>
 void describe(V& v, T& it) {
     v("service", it.service);
     v("address", it.address);
+    v("server", it.server);
 }
 
 template <typename V, Of<ConnFilter> T>
@@ -159,6 +169,25 @@ void describe(V& v, T& it) {
     v("admin", it.admin);
 }
 
+template <typename V, Of<ServerAdmin> T>
+void describe(V& v, T& it) {
+    v("address", it.address);
+    v("admin", it.admin);
+}
+
+template <typename V, Of<Step> T>
+void describe(V& v, T& it) {
+    v("edit", it.edit);
+    v.defaulted("place", it.place);
+}
+
+template <typename V, Of<Batch> T>
+void describe(V& v, T& it) {
+    v("steps", it.steps);
+    v.defaulted("dry_run", it.dry_run);
+    v("if_generation", it.if_generation);
+}
+
 template <typename V, Of<PoolAdd> T>
 void describe(V& v, T& it) {
     v("pool", it.pool);
@@ -190,6 +219,7 @@ void describe(V& v, T& it) {
     describe(v, it.config);
     v.defaulted("dry_run", it.dry_run);
     v("if_generation", it.if_generation);
+    v("confirm", it.confirm);
 }
 
 // ---- answers --------------------------------------------------------------------------------------------------------
@@ -213,6 +243,12 @@ void describe(V& v, T& it) {
     v("down", it.down);
 }
 
+template <typename V, Of<Status::Confirm> T>
+void describe(V& v, T& it) {
+    v("back_to", it.back_to);
+    v("seconds_left", it.seconds_left);
+}
+
 template <typename V, Of<Status> T>
 void describe(V& v, T& it) {
     v("version", it.version);
@@ -225,6 +261,7 @@ void describe(V& v, T& it) {
     v("interfaces", it.interfaces);
     v("backends", it.backends);
     v("warnings", it.warnings);
+    v("confirm", it.confirm);
 }
 
 template <typename V, Of<BackendView> T>
@@ -353,6 +390,15 @@ void describe(V& v, T& it) {
     v("restart", it.restart);
 }
 
+template <typename V, Of<Plan::Pool> T>
+void describe(V& v, T& it) {
+    v("name", it.name);
+    v("ports", it.ports);
+    v("addresses", it.addresses);
+    v("endpoints", it.endpoints);
+    v("bytes", it.bytes);
+}
+
 template <typename V, Of<Plan> T>
 void describe(V& v, T& it) {
     v("generation", it.generation);
@@ -362,6 +408,9 @@ void describe(V& v, T& it) {
     v("max_port_memory", it.max_port_memory);
     v("endpoints", it.endpoints);
     v("warnings", it.warnings);
+    v.defaulted("port_memory_before", it.port_memory_before);
+    v.defaulted("pools", it.pools);
+    v("confirm_seconds", it.confirm_seconds);
 }
 
 template <typename V, Of<Dump> T>

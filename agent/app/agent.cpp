@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <ctime>
 #include <fstream>
 #include <sstream>
 
@@ -20,6 +21,7 @@
 #include "app/views.hpp"
 #include "dataplane/kernel.hpp"
 #include "model/codec.hpp"
+#include "policy/port_arithmetic.hpp"
 #include "serve/control_server.hpp"
 
 namespace proxip::app {
@@ -61,6 +63,13 @@ Result<File> load_file(const std::filesystem::path& path) {
     return File{.text = std::move(*text), .config = std::move(*config)};
 }
 
+// sd_notify(3): with the time, Type=notify-reload can tell this reload from an earlier one.
+std::string reloading() {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    return fmt::format("RELOADING=1\nMONOTONIC_USEC={}", now.tv_sec * 1'000'000LL + now.tv_nsec / 1000);
+}
+
 class Agent {
   public:
     explicit Agent(const Options& options) : options_(options), signals_(loop_, SIGTERM, SIGINT, SIGHUP) {}
@@ -71,6 +80,7 @@ class Agent {
         }
         await_signal();
         await_tick();
+        await_trial();
         notify_systemd("READY=1");
         spdlog::info("ready: generation {}, {} services", controller_->generation(),
                      controller_->running().services.size());
@@ -125,10 +135,13 @@ class Agent {
             return std::unexpected(monitor.error());
         }
         monitor_ = std::move(*monitor);
-        auto server = serve::ControlServer::listen(
-            loop_, options_.socket,
-            [this](const api::Request& request, const serve::Peer& /*peer*/) { return handlers_->handle(request); },
-            {});
+        auto server = serve::ControlServer::listen(loop_, options_.socket,
+                                                   [this](const api::Request& request, const serve::Peer& /*peer*/) {
+                                                       auto answer = handlers_->handle(request);
+                                                       await_trial();
+                                                       return answer;
+                                                   },
+                                                   {});
         if (!server) {
             return std::unexpected(server.error());
         }
@@ -151,14 +164,39 @@ class Agent {
     }
 
     void reload() {
+        notify_systemd(reloading());
         auto file = load_file(options_.config);
         auto applied = file ? controller_->commit_own_file(file->config, file->text)
                             : Result<Controller::Outcome>(std::unexpected(file.error()));
         if (applied) {
             spdlog::info("{} applied: generation {}", options_.config.string(), applied->generation);
+            notify_systemd(fmt::format("READY=1\nSTATUS=generation {}", applied->generation));
         } else {
-            spdlog::error("not reloaded: {}", applied.error().text());
+            controller_->refuse_file(applied.error().text());
+            spdlog::error("not reloaded, generation {} runs on: {}", controller_->generation(), applied.error().text());
+            notify_systemd("READY=1\nSTATUS=not reloaded: " + applied.error().text());
         }
+    }
+
+    // An apply that is not confirmed in time is taken back to the moment, not at the next tick.
+    void await_trial() {
+        const auto& trial = controller_->trial();
+        const auto deadline = trial ? std::optional(trial->deadline()) : std::nullopt;
+        if (deadline == trial_deadline_) {
+            return;
+        }
+        trial_deadline_ = deadline;
+        trial_timer_.cancel();
+        if (!deadline) {
+            return;
+        }
+        trial_timer_.expires_at(*deadline);
+        trial_timer_.async_wait([this](const boost::system::error_code& error) {
+            if (!error) {
+                controller_->end_trial_if_due();
+                await_trial();
+            }
+        });
     }
 
     void await_tick() {
@@ -169,6 +207,7 @@ class Agent {
                 pressure_->tick();
                 idle_->tick();
                 dataplane_->go_on_ending();
+                controller_->tick();
                 await_tick();
             }
         });
@@ -195,6 +234,8 @@ class Agent {
     asio::steady_timer tick_{loop_};
     asio::steady_timer reschedule_{loop_};
     bool reschedule_waits_ = false;
+    asio::steady_timer trial_timer_{loop_};
+    std::optional<Trial::Clock::time_point> trial_deadline_; // that the timer waits for
     std::unique_ptr<store::Store> store_;
     std::unique_ptr<dataplane::Dataplane> dataplane_;
     std::unique_ptr<Neighbourhood> neighbourhood_;

@@ -7,14 +7,14 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "model/codec.hpp"
+
 namespace proxip::app {
 
 namespace {
 
 // A command answers when the next hops that it needs are known, or after this long.
 constexpr std::chrono::milliseconds next_hop_patience{50};
-// No packet that began under the former configuration is still on its way after this long.
-constexpr std::chrono::seconds id_rest{1};
 
 // What the file undoes of what was changed by hand, or by another file, since it was last read.
 void log_dropped(const Config& running, const Config& file) {
@@ -45,7 +45,13 @@ Result<void> Controller::begin(const Config& file, const std::string& text) {
         if (auto done = restore(**saved); !done) {
             return done;
         }
-        if ((*saved)->file_digest == store::digest(text)) {
+        end_trial_if_due();
+        if (file_digest_ == store::digest(text)) {
+            return {};
+        }
+        if (trial_) {
+            refuse_file("it changed, but an apply waits to be confirmed: reload when that is decided");
+            spdlog::warn("the file is not applied: {}", file_trouble_);
             return {};
         }
         spdlog::info("the file changed since it was last applied");
@@ -70,6 +76,8 @@ Result<void> Controller::restore(const store::State& state) {
     applied_ = state.applied;
     file_digest_ = state.file_digest;
     overlay_ = Overlay(state.overlay);
+    former_names_ = state.leaving;
+    trial_ = state.confirm.transform([](const store::Confirm& saved) { return Trial::resumed(saved); });
     health_.follow(running_);
     adopt_health();
     const bool ran_already = parts_.dataplane.generation() != 0;
@@ -77,7 +85,13 @@ Result<void> Controller::restore(const store::State& state) {
     if (auto attached = parts_.neighbourhood.attach(running_.agent, running_.agent); !attached) {
         return attached;
     }
-    if (auto done = install(running_, overlay_, generation_, ran_already); !done) {
+    Prepared prepared{.outcome = {}, .ids = ids_, .image = {}};
+    auto image = compile(running_, overlay_, prepared.ids);
+    if (!image) {
+        return std::unexpected(image.error());
+    }
+    prepared.image = std::move(*image);
+    if (auto done = install(running_, std::move(prepared), generation_, ran_already); !done) {
         return done;
     }
     parts_.neighbourhood.detach_others(running_.agent);
@@ -126,50 +140,28 @@ void Controller::adopt_health() {
     }
 }
 
-Result<policy::Image> Controller::compile(const Config& config, const Overlay& overlay, policy::Identities& ids) const {
+Result<policy::Image> Controller::compile(const Config& config, const Overlay& overlay, policy::Identities& ids) {
     return policy::compile(
         config, [&](const Service& service, const Backend& backend) { return available(overlay, service, backend); },
         ids, std::random_device{}(),
-        [&](const Service& service, const Backend& backend) { return down(service, backend); });
+        [&](const Service& service, const Backend& backend) { return down(service, backend); }, &schedules_);
 }
 
-// Ids that neither the configuration nor a connection names can be given to something else.
-void Controller::collect_ids() {
-    // Before this agent's first install, what runs names ids that no configuration here does yet.
-    if (!installed_at_ || std::chrono::steady_clock::now() - *installed_at_ < id_rest) {
-        return;
-    }
-    const bool any_unnamed =
-        ids_.services.all().size() > named_.services.size() || ids_.endpoints.all().size() > named_.endpoints.size() ||
-        ids_.bindings.all().size() > named_.bindings.size() || ids_.proxies.all().size() > named_.proxies.size() ||
-        ids_.rings.all().size() > named_.rings.size();
-    if (any_unnamed) {
-        parts_.dataplane.clear(policy::collect(ids_, named_, parts_.dataplane.open_references()));
-    }
-}
-
-Result<void> Controller::install(const Config& config, const Overlay& overlay, std::uint64_t generation,
-                                 bool ours_already) {
-    collect_ids();
-    policy::Identities ids = ids_;
-    auto image = compile(config, overlay, ids);
-    if (!image) {
-        return std::unexpected(image.error());
-    }
+Result<void> Controller::install(const Config& config, Prepared prepared, std::uint64_t generation, bool ours_already) {
     // Paths first: a backend that new connections are sent to has its next hop by then.
-    parts_.neighbourhood.follow(config, ids, ours_already);
+    parts_.neighbourhood.follow(config, prepared.ids, ours_already);
     parts_.neighbourhood.settle(next_hop_patience);
-    if (auto done = parts_.dataplane.install(*image, generation); !done) {
+    if (auto done = parts_.dataplane.install(prepared.image, generation); !done) {
         parts_.neighbourhood.follow(running_, ids_, false);
         return done;
     }
-    ids_ = std::move(ids);
-    named_ = std::move(image->named);
+    ids_ = std::move(prepared.ids);
+    named_ = std::move(prepared.image.named);
     installed_at_ = std::chrono::steady_clock::now();
     return {};
 }
 
-Result<Controller::Outcome> Controller::plan(const Config& config) const {
+Result<Controller::Prepared> Controller::prepare(const Config& config, const Overlay& overlay) {
     if (auto valid = validate(config); !valid) {
         return std::unexpected(valid.error());
     }
@@ -177,62 +169,88 @@ Result<Controller::Outcome> Controller::plan(const Config& config) const {
     if (!ports) {
         return std::unexpected(ports.error());
     }
-    policy::Identities ids = ids_;
-    if (auto image = compile(config, overlay_, ids); !image) {
+    (void)collect_ids();
+    Prepared out{.outcome = {}, .ids = ids_, .image = {}};
+    auto image = compile(config, overlay, out.ids);
+    if (!image) {
         return std::unexpected(image.error());
     }
-    return Outcome{
-        .generation = generation_, .changes = diff(running_, config), .ports = *ports, .warnings = warnings(config)};
+    out.image = std::move(*image);
+    out.outcome = {.generation = generation_,
+                   .changes = diff(running_, config),
+                   .ports = std::move(*ports),
+                   .warnings = warnings(config),
+                   .ports_before = policy::port_arithmetic(running_).bytes};
+    for (auto& change : overlay_.changes_to(overlay, running_, config)) {
+        out.outcome.changes.push_back(std::move(change));
+    }
+    return out;
 }
 
-store::State Controller::state(std::uint64_t generation, const Change& change) const {
+Result<Controller::Outcome> Controller::plan(const Config& config, const Overlay& overlay) {
+    auto prepared = prepare(config, overlay.kept_for(config));
+    return prepared ? Result<Outcome>(std::move(prepared->outcome)) : std::unexpected(prepared.error());
+}
+
+store::State Controller::state(std::uint64_t generation, const Change& change,
+                               const std::optional<Trial>& trial) const {
     return {.generation = generation,
             .running = change.config,
-            .applied = change.applied ? change.config : applied_,
+            .applied = change.applied.value_or(applied_),
             .file_digest = change.digest.value_or(file_digest_),
-            .overlay = change.overlay.saved()};
+            .overlay = change.overlay.saved(),
+            .leaving = former_names_after(change.config),
+            .confirm = trial ? std::optional(trial->saved()) : std::nullopt};
 }
 
 Result<Controller::Outcome> Controller::commit(Change change) {
-    auto outcome = plan(change.config);
-    if (!outcome) {
-        return outcome;
+    if (auto admitted = admit(change); !admitted) {
+        return std::unexpected(admitted.error());
     }
     change.overlay = change.overlay.kept_for(change.config);
-    const bool same = outcome->changes.empty() && change.overlay == overlay_;
-    const std::uint64_t next = same && generation_ != 0 ? generation_ : generation_ + 1;
-    if (same && generation_ != 0 && !change.applied) {
+    auto prepared = prepare(change.config, change.overlay);
+    if (!prepared) {
+        return std::unexpected(prepared.error());
+    }
+    Outcome outcome = prepared->outcome;
+    const bool same = outcome.changes.empty() && change.overlay == overlay_ && generation_ != 0;
+    if (same && !change.applied) {
         return outcome;
     }
+    const std::uint64_t next = same ? generation_ : generation_ + 1;
+    const auto trial = next_trial(change, same);
     const auto modes = parts_.neighbourhood.attached_modes();
     if (auto attached = parts_.neighbourhood.attach(change.config.agent, running_.agent); !attached) {
         return std::unexpected(attached.error());
     }
-    if (auto prepared = parts_.store.prepare(state(next, change)); !prepared) {
+    if (auto written = parts_.store.prepare(state(next, change, trial)); !written) {
         parts_.neighbourhood.restore_modes(modes);
-        return std::unexpected(prepared.error());
+        return std::unexpected(written.error());
     }
-    if (next != generation_) {
-        if (auto done = install(change.config, change.overlay, next, false); !done) {
+    if (!same) {
+        if (auto done = install(change.config, std::move(*prepared), next, false); !done) {
             parts_.store.abandon();
             parts_.neighbourhood.restore_modes(modes);
             return std::unexpected(done.error());
         }
     }
+    if (change.confirm && !trial) {
+        outcome.warnings.emplace_back("nothing changed: there is nothing to confirm");
+    }
+    trial_ = trial;
     settle(change, next);
     if (auto committed = parts_.store.commit(); !committed) {
         // The kernel has taken it and it is on disk as prepared: a restart finds it by its generation.
         spdlog::error("{}", committed.error().text());
-        outcome->warnings.push_back("taken, but its state is not renamed yet: " + committed.error().text());
+        outcome.warnings.push_back("taken, but its state is not renamed yet: " + committed.error().text());
     }
-    outcome->generation = generation_;
+    outcome.generation = generation_;
     return outcome;
 }
 
 void Controller::settle(const Change& change, std::uint64_t generation) {
-    if (change.applied) {
-        applied_ = change.config;
-    }
+    former_names_ = former_names_after(change.config);
+    applied_ = change.applied.value_or(std::move(applied_));
     file_digest_ = change.digest.value_or(file_digest_);
     running_ = change.config;
     overlay_ = change.overlay;
@@ -242,13 +260,15 @@ void Controller::settle(const Change& change, std::uint64_t generation) {
     parts_.checker.watch(HealthBook::targets(running_));
 }
 
-Result<Controller::Outcome> Controller::commit_file(const Config& file) {
-    return commit({.config = file, .overlay = overlay_.after_apply(file), .applied = true, .digest = {}});
+Result<Controller::Outcome> Controller::commit_file(const Config& file, std::optional<Millis> confirm) {
+    return commit({.config = file, .overlay = overlay_.after_apply(file), .applied = file, .confirm = confirm});
 }
 
 Result<Controller::Outcome> Controller::commit_own_file(const Config& file, const std::string& text) {
-    return commit(
-        {.config = file, .overlay = overlay_.after_apply(file), .applied = true, .digest = store::digest(text)});
+    auto outcome =
+        commit({.config = file, .overlay = overlay_.after_apply(file), .applied = file, .digest = store::digest(text)});
+    refuse_file(outcome ? "" : outcome.error().text());
+    return outcome;
 }
 
 // ---- health

@@ -12,9 +12,11 @@
 #include "app/health_book.hpp"
 #include "app/neighbourhood.hpp"
 #include "app/overlay.hpp"
+#include "app/trial.hpp"
 #include "dataplane/dataplane.hpp"
 #include "model/diff.hpp"
 #include "policy/image.hpp"
+#include "policy/port_arithmetic.hpp"
 #include "probe/checker.hpp"
 #include "store/store.hpp"
 
@@ -38,20 +40,34 @@ class Controller {
     struct Change {
         Config config;
         Overlay overlay;
-        bool applied = false;              // it is a file: from now on, drift is what differs from it
-        std::optional<std::string> digest; // of the agent's own file, when it was read for this
+        std::optional<Config> applied = std::nullopt;     // from now on, drift is what differs from it
+        std::optional<std::string> digest = std::nullopt; // of the agent's own file, when it was read for this
+        std::optional<Millis> confirm = std::nullopt;     // it goes back after so long
+        bool goes_back = false;
     };
     struct Outcome {
         std::uint64_t generation = 0;
         std::vector<proxip::Change> changes;
         policy::PortArithmetic ports;
         std::vector<std::string> warnings;
+        std::uint64_t ports_before = 0; // bytes
     };
+    // Refused while an apply waits to be confirmed, unless it is one that must be confirmed itself.
     [[nodiscard]] Result<Outcome> commit(Change change);
-    [[nodiscard]] Result<Outcome> commit_file(const Config& file);                              // somebody's
-    [[nodiscard]] Result<Outcome> commit_own_file(const Config& file, const std::string& text); // the agent's own
+    [[nodiscard]] Result<Outcome> commit_file(const Config& file, std::optional<Millis> confirm); // somebody's
+    [[nodiscard]] Result<Outcome> commit_own_file(const Config& file, const std::string& text);   // the agent's own
     // What commit() would say, without doing it.
-    [[nodiscard]] Result<Outcome> plan(const Config& config) const;
+    [[nodiscard]] Result<Outcome> plan(const Config& config, const Overlay& overlay);
+    [[nodiscard]] Result<Outcome> plan_file(const Config& file) { return plan(file, overlay_.after_apply(file)); }
+
+    // The apply that waits to be confirmed, if there is one: it stays, or what ran before comes back.
+    [[nodiscard]] const std::optional<Trial>& trial() const { return trial_; }
+    [[nodiscard]] Result<Outcome> confirm();
+    [[nodiscard]] Result<Outcome> roll_back();
+    void end_trial_if_due();
+
+    // From time to time: ids of what was removed are free when nothing names them any more.
+    void tick();
 
     void record(const probe::Target& target, const probe::Outcome& outcome);
     // After health changed: the same configuration, other schedules.
@@ -65,6 +81,20 @@ class Controller {
     [[nodiscard]] std::set<policy::Id> bindings_of(const std::string& service,
                                                    const std::vector<SocketAddress>& backends) const;
     [[nodiscard]] std::uint64_t generation() const { return generation_; }
+    // A backend that was removed, but has connections or their ids still.
+    struct Leaving {
+        std::string service;
+        policy::EndpointKey endpoint;
+        policy::Id binding = 0;
+    };
+    [[nodiscard]] std::vector<Leaving> leaving() const;
+    [[nodiscard]] std::string service_name(const ServiceAddress& address) const; // removed ones too, as far as known
+    [[nodiscard]] bool knows_service(const std::string& name) const;
+
+    // Why the agent's own file, as it is now, does not run; "" when it does.
+    void refuse_file(const std::string& why) { file_trouble_ = why; }
+    [[nodiscard]] const std::string& file_trouble() const { return file_trouble_; }
+
     [[nodiscard]] bool drift() const { return !diff(applied_, running_).empty(); }
     [[nodiscard]] bool needs_reschedule() const { return reschedule_; }
     [[nodiscard]] Admin admin(const Service& service, const Backend& backend) const {
@@ -72,16 +102,26 @@ class Controller {
     }
 
   private:
+    struct Prepared {
+        Outcome outcome;
+        policy::Identities ids;
+        policy::Image image;
+    };
+
     [[nodiscard]] Result<void> restore(const store::State& state);
-    [[nodiscard]] Result<policy::Image> compile(const Config& config, const Overlay& overlay,
-                                                policy::Identities& ids) const;
+    [[nodiscard]] Result<policy::Image> compile(const Config& config, const Overlay& overlay, policy::Identities& ids);
     [[nodiscard]] bool available(const Overlay& overlay, const Service& service, const Backend& backend) const;
     [[nodiscard]] bool down(const Service& service, const Backend& backend) const;
     void adopt_health();
-    [[nodiscard]] Result<void> install(const Config& config, const Overlay& overlay, std::uint64_t generation,
+    [[nodiscard]] Result<Prepared> prepare(const Config& config, const Overlay& overlay);
+    [[nodiscard]] Result<void> install(const Config& config, Prepared prepared, std::uint64_t generation,
                                        bool ours_already);
-    void collect_ids();
-    [[nodiscard]] store::State state(std::uint64_t generation, const Change& change) const;
+    [[nodiscard]] bool collect_ids();
+    [[nodiscard]] Result<void> admit(const Change& change) const;
+    [[nodiscard]] std::optional<Trial> next_trial(const Change& change, bool same) const;
+    [[nodiscard]] store::State state(std::uint64_t generation, const Change& change,
+                                     const std::optional<Trial>& trial) const;
+    [[nodiscard]] std::map<ServiceAddress, std::string> former_names_after(const Config& config) const;
     void settle(const Change& change, std::uint64_t generation);
 
     Parts parts_;
@@ -92,9 +132,14 @@ class Controller {
     HealthBook health_;
     policy::Identities ids_;
     policy::References named_; // by the running configuration
+    policy::Schedules schedules_;
     std::uint64_t generation_ = 0;
     bool reschedule_ = false;
+    std::optional<Trial> trial_;
+    std::map<ServiceAddress, std::string> former_names_; // of services that were removed
+    std::string file_trouble_;
     std::optional<std::chrono::steady_clock::time_point> installed_at_; // by this agent
+    std::chrono::steady_clock::time_point next_collection_;
 };
 
 } // namespace proxip::app

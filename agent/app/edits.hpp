@@ -3,27 +3,28 @@
 // Changes by hand, as functions from configuration to configuration. Whether the result holds together is validate()'s
 // to say.
 
+#include <functional>
+#include <span>
+
 #include "api/messages.hpp"
+#include "app/overlay.hpp"
 #include "model/config.hpp"
 
 namespace proxip::app {
 
-[[nodiscard]] Result<Config> edited(Config config, const api::ServiceAdd& request);
-[[nodiscard]] Result<Config> edited(Config config, const api::ServiceSet& request);
-[[nodiscard]] Result<Config> edited(Config config, const api::ServiceDel& request);
-[[nodiscard]] Result<Config> edited(Config config, const api::BackendAdd& request);
-[[nodiscard]] Result<Config> edited(Config config, const api::BackendSet& request);
-[[nodiscard]] Result<Config> edited(Config config, const api::BackendDel& request);
-[[nodiscard]] Result<Config> edited(Config config, const api::PoolAdd& request);
-[[nodiscard]] Result<Config> edited(Config config, const api::PoolSet& request);
-[[nodiscard]] Result<Config> edited(Config config, const api::PoolDel& request);
+struct Draft {
+    Config config;
+    Overlay overlay;
+};
 
-// The operator decides from here on: what the file said of `enabled` is no longer so, and a dump must not say it.
-[[nodiscard]] Config without_enabled(Config config, const std::string& service,
-                                     const std::vector<SocketAddress>& addresses);
+// On an error the draft is in between, and of no use.
+[[nodiscard]] Result<void> edit(Draft& draft, const api::Edit& edit);
+// In order. An error's path begins with the step's place.
+[[nodiscard]] Result<Draft> edited(Draft draft, std::span<const api::Step> steps);
 
-// Every address of the request names a backend of the service.
-[[nodiscard]] Result<void> has_backends(const Config& config, const std::string& service,
-                                        const std::vector<SocketAddress>& addresses);
+// Where a sequence of edits becomes wrong: the first step after which `sound` refuses what came out, as it refused the
+// end.
+[[nodiscard]] Error blamed(const Draft& start, std::span<const api::Step> steps, Error error,
+                           const std::function<Result<void>(const Draft&)>& sound);
 
 } // namespace proxip::app

@@ -52,7 +52,7 @@ Result<api::Answer> Handlers::on(const api::ServiceShow& request) {
 }
 
 Result<api::Answer> Handlers::on(const api::BackendShow& request) {
-    return answer(views_.backends(request.service, request.address));
+    return answer(views_.backends(request));
 }
 
 Result<api::Answer> Handlers::on(const api::PoolShow& request) {
@@ -81,53 +81,74 @@ Result<api::Answer> Handlers::on(const api::DumpRequest& request) {
 // -----------------------------------------------------------------------------------------------------------
 
 api::Plan Handlers::plan_of(const Controller::Outcome& outcome, const Config& config, bool applied) const {
-    return {.generation = outcome.generation,
-            .applied = applied,
-            .changes = outcome.changes,
-            .port_memory = outcome.ports.bytes,
-            .max_port_memory = config.agent.max_port_memory,
-            .endpoints = outcome.ports.endpoints,
-            .warnings = outcome.warnings};
+    api::Plan plan{.generation = outcome.generation,
+                   .applied = applied,
+                   .changes = outcome.changes,
+                   .port_memory = outcome.ports.bytes,
+                   .max_port_memory = config.agent.max_port_memory,
+                   .endpoints = outcome.ports.endpoints,
+                   .warnings = outcome.warnings,
+                   .port_memory_before = outcome.ports_before};
+    for (const auto& pool : outcome.ports.pools) {
+        plan.pools.push_back({.name = pool.name,
+                              .ports = pool.ports,
+                              .addresses = pool.addresses,
+                              .endpoints = pool.endpoints,
+                              .bytes = pool.bytes});
+    }
+    if (applied && controller_.trial()) {
+        plan.confirm_seconds = controller_.trial()->seconds_left();
+    }
+    return plan;
 }
 
-Result<api::Answer> Handlers::change(Config config, Overlay overlay) {
-    auto outcome = controller_.commit(
-        {.config = std::move(config), .overlay = std::move(overlay), .applied = false, .digest = {}});
+Result<void> Handlers::expect(const std::optional<std::uint64_t>& generation) const {
+    if (generation && *generation != controller_.generation()) {
+        return fail(ErrorCode::generation_mismatch,
+                    fmt::format("the running generation is {}, expected {}", controller_.generation(), *generation),
+                    "--if-generation");
+    }
+    return {};
+}
+
+// What `backend del --now` ends besides: asked before the change, since the names are gone after it.
+std::set<policy::Id> Handlers::ended_by(const std::vector<api::Step>& steps) const {
+    std::set<policy::Id> out;
+    for (const api::Step& step : steps) {
+        if (const auto* del = std::get_if<api::BackendDel>(&step.edit); del != nullptr && del->now) {
+            out.merge(controller_.bindings_of(del->service, del->addresses));
+        }
+    }
+    return out;
+}
+
+Result<api::Answer> Handlers::on(const api::Batch& request) {
+    if (auto expected = expect(request.if_generation); !expected) {
+        return std::unexpected(expected.error());
+    }
+    const Draft start{.config = controller_.running(), .overlay = controller_.overlay()};
+    auto draft = edited(start, request.steps);
+    if (!draft) {
+        return std::unexpected(draft.error());
+    }
+    const std::set<policy::Id> ending = ended_by(request.steps);
+    const auto plan = [this](const Draft& any) { return controller_.plan(any.config, any.overlay); };
+    auto outcome =
+        request.dry_run ? plan(*draft) : controller_.commit({.config = draft->config, .overlay = draft->overlay});
     if (!outcome) {
-        return std::unexpected(outcome.error());
+        const auto sound = [&](const Draft& any) -> Result<void> {
+            auto planned = plan(any);
+            return planned ? Result<void>() : std::unexpected(planned.error());
+        };
+        return std::unexpected(sound(*draft) ? outcome.error() // it is nothing that a step is to blame for
+                                             : blamed(start, request.steps, outcome.error(), sound));
     }
-    return api::Answer(plan_of(*outcome, controller_.running(), true));
-}
-
-#define PROXIP_EDIT_HANDLER(Request)                                                                                   \
-    Result<api::Answer> Handlers::on(const api::Request& request) {                                                    \
-        auto config = edited(controller_.running(), request);                                                          \
-        return config ? change(std::move(*config), controller_.overlay()) : std::unexpected(config.error());           \
-    }
-
-PROXIP_EDIT_HANDLER(ServiceAdd)
-PROXIP_EDIT_HANDLER(ServiceSet)
-PROXIP_EDIT_HANDLER(ServiceDel)
-PROXIP_EDIT_HANDLER(BackendAdd)
-PROXIP_EDIT_HANDLER(BackendSet)
-PROXIP_EDIT_HANDLER(PoolAdd)
-PROXIP_EDIT_HANDLER(PoolSet)
-PROXIP_EDIT_HANDLER(PoolDel)
-#undef PROXIP_EDIT_HANDLER
-
-Result<api::Answer> Handlers::on(const api::BackendDel& request) {
-    auto config = edited(controller_.running(), request);
-    if (!config) {
-        return std::unexpected(config.error());
-    }
-    const auto bindings = controller_.bindings_of(request.service, request.addresses);
-    auto done = change(std::move(*config), controller_.overlay());
-    if (done && request.now) {
+    if (!request.dry_run && !ending.empty()) {
         dataplane_.end_connections(
-            [&](const dataplane::Connection& connection) { return bindings.contains(connection.binding); });
+            [&](const dataplane::Connection& connection) { return ending.contains(connection.binding); });
         dataplane_.await_endings(ending_patience);
     }
-    return done;
+    return api::Answer(plan_of(*outcome, draft->config, !request.dry_run));
 }
 
 Result<api::Answer> Handlers::on(const api::ConnDel& request) {
@@ -138,17 +159,6 @@ Result<api::Answer> Handlers::on(const api::ConnDel& request) {
     const std::size_t ended = dataplane_.end_connections(*picks);
     dataplane_.await_endings(ending_patience);
     return api::Answer(api::Ended{ended});
-}
-
-Result<api::Answer> Handlers::on(const api::BackendAdmin& request) {
-    if (auto known = has_backends(controller_.running(), request.service, request.addresses); !known) {
-        return std::unexpected(known.error());
-    }
-    Overlay overlay = controller_.overlay();
-    for (const SocketAddress& address : request.addresses) {
-        overlay.set(request.service, address, request.admin);
-    }
-    return change(without_enabled(controller_.running(), request.service, request.addresses), std::move(overlay));
 }
 
 // ---- files
@@ -163,7 +173,7 @@ Result<api::Answer> Handlers::on(const api::DiffRequest& request) {
     if (!config) {
         return std::unexpected(config.error());
     }
-    auto outcome = controller_.plan(*config);
+    auto outcome = controller_.plan_file(*config);
     if (!outcome) {
         return std::unexpected(outcome.error());
     }
@@ -171,11 +181,8 @@ Result<api::Answer> Handlers::on(const api::DiffRequest& request) {
 }
 
 Result<api::Answer> Handlers::on(const api::ApplyRequest& request) {
-    if (request.if_generation && *request.if_generation != controller_.generation()) {
-        return fail(
-            ErrorCode::generation_mismatch,
-            fmt::format("the running generation is {}, expected {}", controller_.generation(), *request.if_generation),
-            "--if-generation");
+    if (auto expected = expect(request.if_generation); !expected) {
+        return std::unexpected(expected.error());
     }
     if (request.dry_run) {
         return on(api::DiffRequest{.config = request.config});
@@ -184,11 +191,21 @@ Result<api::Answer> Handlers::on(const api::ApplyRequest& request) {
     if (!config) {
         return std::unexpected(config.error());
     }
-    auto outcome = controller_.commit_file(*config);
+    auto outcome = controller_.commit_file(*config, request.confirm);
     if (!outcome) {
         return std::unexpected(outcome.error());
     }
     return api::Answer(plan_of(*outcome, *config, true));
+}
+
+Result<api::Answer> Handlers::on(const api::ConfirmRequest& /*request*/) {
+    auto outcome = controller_.confirm();
+    return outcome ? Answer(plan_of(*outcome, controller_.running(), true)) : std::unexpected(outcome.error());
+}
+
+Result<api::Answer> Handlers::on(const api::RollbackRequest& /*request*/) {
+    auto outcome = controller_.roll_back();
+    return outcome ? Answer(plan_of(*outcome, controller_.running(), true)) : std::unexpected(outcome.error());
 }
 
 } // namespace proxip::app

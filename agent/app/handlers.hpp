@@ -2,6 +2,9 @@
 
 // One handler per request; each only calls.
 
+#include <concepts>
+#include <set>
+
 #include "api/messages.hpp"
 #include "app/controller.hpp"
 #include "app/views.hpp"
@@ -30,21 +33,20 @@ class Handlers {
     Answer on(const api::ConnDel& request);
     Answer on(const api::ExplainRequest& request);
     Answer on(const api::DumpRequest& request);
-    Answer on(const api::ServiceAdd& request);
-    Answer on(const api::ServiceSet& request);
-    Answer on(const api::ServiceDel& request);
-    Answer on(const api::BackendAdd& request);
-    Answer on(const api::BackendSet& request);
-    Answer on(const api::BackendDel& request);
-    Answer on(const api::BackendAdmin& request);
-    Answer on(const api::PoolAdd& request);
-    Answer on(const api::PoolSet& request);
-    Answer on(const api::PoolDel& request);
     Answer on(const api::ValidateRequest& request);
     Answer on(const api::DiffRequest& request);
     Answer on(const api::ApplyRequest& request);
+    Answer on(const api::ConfirmRequest& request);
+    Answer on(const api::RollbackRequest& request);
+    Answer on(const api::Batch& request);
+    template <typename Edit>
+        requires std::constructible_from<api::Edit, const Edit&>
+    Answer on(const Edit& edit) {
+        return on(api::Batch{.steps = {{.edit = edit, .place = {}}}});
+    }
 
-    [[nodiscard]] Answer change(Config config, Overlay overlay);
+    [[nodiscard]] std::set<policy::Id> ended_by(const std::vector<api::Step>& steps) const;
+    [[nodiscard]] Result<void> expect(const std::optional<std::uint64_t>& generation) const;
     [[nodiscard]] api::Plan plan_of(const Controller::Outcome& outcome, const Config& config, bool applied) const;
 
     Controller& controller_;

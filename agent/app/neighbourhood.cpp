@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <chrono>
 #include <thread>
+#include <utility>
 
+#include <boost/asio/post.hpp>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -32,7 +34,7 @@ Result<std::unique_ptr<Neighbourhood>> Neighbourhood::start(boost::asio::io_cont
     if (!netlink) {
         return std::unexpected(netlink.error());
     }
-    std::unique_ptr<Neighbourhood> out(new Neighbourhood(dataplane, std::move(*netlink)));
+    std::unique_ptr<Neighbourhood> out(new Neighbourhood(loop, dataplane, std::move(*netlink)));
     auto announcer =
         net::Announcer::start(loop, [self = out.get()](const net::Claim& claim, std::optional<net::Mac> owner) {
             self->decided(claim, owner);
@@ -178,11 +180,22 @@ void Neighbourhood::detach_others(const AgentConfig& agent) {
 // ----------------------------------------------------------------------------------------------------------
 
 void Neighbourhood::follow(const Config& config, const policy::Identities& ids, bool ours_already) {
+    const bool other_networks = config.agent.inline_networks != config_.agent.inline_networks;
     config_ = config;
     endpoints_ = ids.endpoints.all();
     std::erase_if(targets_, [&](const auto& entry) { return !endpoints_.contains(entry.first); });
+    // Those that were known are kept right by refresh(): a change must not ask the kernel for each of ten thousand.
+    Look look;
+    awaited_.clear();
     for (const auto& [key, id] : endpoints_) {
-        targets_.try_emplace(key);
+        const auto [target, added] = targets_.try_emplace(key);
+        if (added || other_networks) {
+            resolve(key, target->second, look);
+        }
+        if (added && target->second.link != 0 && !target->second.path.hop) {
+            awaited_.push_back(key);
+        }
+        dataplane_.set_path(id, target->second.path);
     }
     vips_.clear();
     proxies_.clear();
@@ -196,7 +209,6 @@ void Neighbourhood::follow(const Config& config, const policy::Identities& ids, 
     for (const auto& [address, id] : ids.proxies.all()) { // those that were removed, as long as connections have them
         proxies_.insert(address);
     }
-    resolve_paths();
     claim(ours_already);
     publish_locals();
 }
@@ -220,7 +232,21 @@ std::optional<int> Neighbourhood::inline_prefix(const Address& backend) const {
     return network;
 }
 
-void Neighbourhood::resolve(const policy::EndpointKey& key, Target& target) {
+// Where it is not known, the kernel is asked to find it out.
+std::optional<net::Mac> Neighbourhood::mac_of(std::uint32_t link, const Address& next, Look& look) {
+    const auto [known, first] = look.neighbours.try_emplace({link, next});
+    if (first) {
+        const auto neighbour = netlink_->neighbour(link, next);
+        if (neighbour && *neighbour && (*neighbour)->valid) {
+            known->second = (*neighbour)->mac;
+        } else {
+            (void)netlink_->resolve(link, next);
+        }
+    }
+    return known->second;
+}
+
+void Neighbourhood::resolve(const policy::EndpointKey& key, Target& target, Look& look) {
     auto route = netlink_->route(key.address.address);
     if (!route) {
         target.path = {}; // not to be reached at all: better counted than sent astray
@@ -236,15 +262,16 @@ void Neighbourhood::resolve(const policy::EndpointKey& key, Target& target) {
     if (link == links_.end()) {
         return;
     }
-    learn_link(link->second);
+    if (look.links.insert(route->link).second) {
+        learn_link(link->second);
+    }
     if (!link->second.ethernet) {
         target.path.hop = dataplane::Path::Hop{.link = route->link, .mac = {}};
         target.reachable = true;
         return;
     }
-    const auto neighbour = netlink_->neighbour(route->link, next);
-    if (neighbour && *neighbour && (*neighbour)->valid) {
-        target.path.hop = dataplane::Path::Hop{.link = route->link, .mac = (*neighbour)->mac};
+    if (const auto mac = mac_of(route->link, next, look)) {
+        target.path.hop = dataplane::Path::Hop{.link = route->link, .mac = *mac};
         target.reachable = true;
         return;
     }
@@ -252,32 +279,36 @@ void Neighbourhood::resolve(const policy::EndpointKey& key, Target& target) {
     if (moved) { // what was known of the former way is of no use; on the same way the last known MAC stays
         target.path.hop.reset();
     }
-    (void)netlink_->resolve(route->link, next);
 }
 
 void Neighbourhood::resolve_paths() {
+    Look look;
     for (auto& [key, target] : targets_) {
-        resolve(key, target);
+        resolve(key, target, look);
         dataplane_.set_path(endpoints_.at(key), target.path);
     }
 }
 
 void Neighbourhood::settle(std::chrono::milliseconds patience) {
     const auto until = std::chrono::steady_clock::now() + patience;
-    const auto waiting = [&] {
-        bool any = false;
-        for (auto& [key, target] : targets_) {
-            if (target.link != 0 && !target.path.hop) {
-                const auto neighbour = netlink_->neighbour(target.link, target.next);
-                any = any || !(neighbour && *neighbour && (*neighbour)->valid);
-            }
-        }
-        return any;
-    };
-    while (waiting() && std::chrono::steady_clock::now() < until) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    std::set<std::pair<std::uint32_t, Address>> unknown;
+    for (const policy::EndpointKey& key : awaited_) {
+        const Target& target = targets_.at(key);
+        unknown.emplace(target.link, target.next);
     }
-    resolve_paths();
+    const auto found = [this](const auto& hop) {
+        const auto neighbour = netlink_->neighbour(hop.first, hop.second);
+        return neighbour && *neighbour && (*neighbour)->valid;
+    };
+    while (!unknown.empty() && std::chrono::steady_clock::now() < until) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        std::erase_if(unknown, found);
+    }
+    Look look;
+    for (const policy::EndpointKey& key : std::exchange(awaited_, {})) {
+        resolve(key, targets_.at(key), look);
+        dataplane_.set_path(endpoints_.at(key), targets_.at(key).path);
+    }
 }
 
 void Neighbourhood::refresh() {
@@ -319,8 +350,9 @@ void Neighbourhood::tick() {
             spdlog::info("{}: packets leave by {}", link_name(index), before ? "clsact" : "XDP redirect");
         }
     }
-    for (auto& [key, target] : targets_) {
-        if (target.link != 0) {
+    std::set<std::pair<std::uint32_t, Address>> hops;
+    for (const auto& [key, target] : targets_) {
+        if (target.link != 0 && hops.emplace(target.link, target.next).second) {
             (void)netlink_->resolve(target.link, target.next);
         }
     }
@@ -398,7 +430,18 @@ void Neighbourhood::decided(const net::Claim& claim, std::optional<net::Mac> own
         answered_.insert(claim.address);
         owners_.erase(claim.address);
     }
-    publish_locals();
+    publish_soon();
+}
+
+// Claims are decided many at a time, and what is published is all of them.
+void Neighbourhood::publish_soon() {
+    if (std::exchange(publish_waits_, true)) {
+        return;
+    }
+    boost::asio::post(loop_, [this] {
+        publish_waits_ = false;
+        publish_locals();
+    });
 }
 
 std::vector<std::string> Neighbourhood::warnings() const {

@@ -36,8 +36,8 @@ class Neighbourhood {
     // Follow this configuration, and what `ids` holds of former ones for the connections that still have it.
     // `ours_already`: the addresses were ours before this agent started, so nobody is asked.
     void follow(const Config& config, const policy::Identities& ids, bool ours_already);
-    // Waits a moment until the next hops of new endpoints are known, so that a connection that comes right after the
-    // command does not meet an unknown MAC.
+    // Waits a moment until the next hops of what follow() found new are known, so that a connection that comes right
+    // after the command does not meet an unknown MAC.
     void settle(std::chrono::milliseconds patience);
 
     void refresh(); // after links, routes or neighbours changed
@@ -57,20 +57,30 @@ class Neighbourhood {
         bool reachable = false;
     };
 
-    Neighbourhood(dataplane::Dataplane& dataplane, std::unique_ptr<net::Netlink> netlink)
-        : dataplane_(dataplane), netlink_(std::move(netlink)) {}
+    Neighbourhood(boost::asio::io_context& loop, dataplane::Dataplane& dataplane, std::unique_ptr<net::Netlink> netlink)
+        : loop_(loop), dataplane_(dataplane), netlink_(std::move(netlink)) {}
+
+    // One look at the kernel, in which what many targets have in common is asked for once.
+    struct Look {
+        std::set<std::uint32_t> links;
+        std::map<std::pair<std::uint32_t, Address>, std::optional<net::Mac>> neighbours;
+    };
 
     [[nodiscard]] Result<void> attach_one(const AgentConfig& agent, const Interface& interface);
     void read_links();
     void learn_link(const net::Link& link);
     void resolve_paths();
-    void resolve(const policy::EndpointKey& key, Target& target);
+    void resolve(const policy::EndpointKey& key, Target& target, Look& look);
+    [[nodiscard]] std::optional<net::Mac> mac_of(std::uint32_t link, const Address& next, Look& look);
     [[nodiscard]] std::optional<int> inline_prefix(const Address& backend) const;
     void publish_locals();
+    void publish_soon();
     [[nodiscard]] dataplane::Local local_of(const Address& address) const;
     void claim(bool known);
     void decided(const net::Claim& claim, std::optional<net::Mac> owner);
 
+    boost::asio::io_context& loop_; // outlives this, and runs nothing when it ends
+    bool publish_waits_ = false;
     dataplane::Dataplane& dataplane_;
     std::unique_ptr<net::Netlink> netlink_;
     std::unique_ptr<net::Announcer> announcer_;
@@ -81,6 +91,7 @@ class Neighbourhood {
     std::set<Address> host_addresses_;
     std::map<policy::EndpointKey, policy::Id> endpoints_;
     std::map<policy::EndpointKey, Target> targets_;
+    std::vector<policy::EndpointKey> awaited_; // new ones whose next hop is not known yet
     std::set<Address> vips_;
     std::set<Address> proxies_;
     std::set<Address> answered_; // nobody else has them

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/config.hpp"
+#include "model/diff.hpp"
 #include "store/store.hpp"
 
 namespace proxip::app {
@@ -21,14 +22,18 @@ class Overlay {
     void set(const std::string& service, const SocketAddress& backend, Admin admin);
     // Without backends that are gone, and without those whose `enabled` the applied file sets.
     [[nodiscard]] Overlay after_apply(const Config& file) const;
+    // What of it means anything with this configuration: not what is gone, and not what is so without it.
     [[nodiscard]] Overlay kept_for(const Config& config) const;
+    // What differs for backends that are in both, as a plan tells it.
+    [[nodiscard]] std::vector<Change> changes_to(const Overlay& other, const Config& before, const Config& after) const;
     [[nodiscard]] Admin admin(const Service& service, const Backend& backend) const;
     [[nodiscard]] std::vector<store::Overlay> saved() const;
 
     bool operator==(const Overlay&) const = default;
 
   private:
-    std::map<std::pair<std::string, SocketAddress>, Admin> entries_;
+    using Key = std::pair<std::string, SocketAddress>; // service, backend
+    std::map<Key, Admin> entries_;
 };
 
 } // namespace proxip::app

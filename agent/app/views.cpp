@@ -1,5 +1,9 @@
 #include "app/views.hpp"
 
+#include <algorithm>
+#include <iterator>
+#include <set>
+
 #include <fmt/format.h>
 
 #include "api/version.hpp"
@@ -36,6 +40,11 @@ std::string_view health_name(policy::Health health) {
     return "unknown";
 }
 
+bool shows(const api::BackendShow& request, const std::string& service, const SocketAddress& backend) {
+    return (!request.service || service == *request.service) && (!request.address || backend == *request.address) &&
+           (!request.server || backend.address == *request.server);
+}
+
 std::unexpected<Error> not_found(std::string_view noun, std::string_view name) {
     return fail(ErrorCode::not_found, fmt::format("there is no {} \"{}\"", noun, name));
 }
@@ -55,6 +64,13 @@ std::optional<std::string> snat_reason_name(abi::abi_snat_reason reason) {
 
 Result<void> Views::known(const std::optional<std::string>& service) const {
     if (service && controller_.running().service(*service) == nullptr) {
+        return not_found("service", *service);
+    }
+    return {};
+}
+
+Result<void> Views::ever_known(const std::optional<std::string>& service) const {
+    if (service && !controller_.knows_service(*service)) {
         return not_found("service", *service);
     }
     return {};
@@ -85,6 +101,12 @@ api::Status Views::status() const {
     if (controller_.running().agent.max_connections != out.max_connections) {
         out.warnings.push_back(fmt::format("max_connections = {} counts only after lbagent --detach; {} is in force",
                                            controller_.running().agent.max_connections, out.max_connections));
+    }
+    if (!controller_.file_trouble().empty()) {
+        out.warnings.push_back("the configuration file was not reloaded: " + controller_.file_trouble());
+    }
+    if (const auto& trial = controller_.trial()) {
+        out.confirm = {.back_to = trial->former().generation, .seconds_left = trial->seconds_left()};
     }
     for (std::string& conflict : neighbourhood_.warnings()) {
         out.warnings.push_back(std::move(conflict));
@@ -122,7 +144,25 @@ api::BackendView Views::backend(const Service& service, const Backend& backend) 
     return out;
 }
 
-api::ServiceView Views::service(const Service& service) const {
+// Removed, but not all of its connections have ended. Gone from here when they have.
+std::vector<api::BackendView> Views::leaving() const {
+    std::vector<api::BackendView> out;
+    for (const auto& one : controller_.leaving()) {
+        const std::uint64_t live = dataplane_.counts(one.binding).live;
+        if (live > 0) {
+            out.push_back({.service = one.service,
+                           .address = one.endpoint.address.text(),
+                           .state = "leaving",
+                           .health = "unknown",
+                           .admin = std::string(enum_name(Admin::enabled)),
+                           .connections = live,
+                           .last_check = {}});
+        }
+    }
+    return out;
+}
+
+api::ServiceView Views::service(const Service& service, const std::vector<api::BackendView>& leaving) const {
     api::ServiceView out{.name = service.name,
                          .address = service.address.text(),
                          .scheduler = std::string(enum_name(service.scheduler)),
@@ -132,7 +172,11 @@ api::ServiceView Views::service(const Service& service) const {
                          .backends = {}};
     for (const Backend& one : service.backends) {
         out.backends.push_back(backend(service, one));
-        out.connections += out.backends.back().connections;
+    }
+    std::ranges::copy_if(leaving, std::back_inserter(out.backends),
+                         [&](const api::BackendView& one) { return one.service == service.name; });
+    for (const api::BackendView& one : out.backends) {
+        out.connections += one.connections;
     }
     return out;
 }
@@ -141,30 +185,38 @@ Result<std::vector<api::ServiceView>> Views::services(const std::optional<std::s
     if (auto there = known(name); !there) {
         return std::unexpected(there.error());
     }
+    const auto leave = leaving();
     std::vector<api::ServiceView> out;
     for (const Service& one : controller_.running().services) {
         if (!name || one.name == *name) {
-            out.push_back(service(one));
+            out.push_back(service(one, leave));
         }
     }
     return out;
 }
 
-Result<std::vector<api::BackendView>> Views::backends(const std::optional<std::string>& service,
-                                                      const std::optional<SocketAddress>& address) const {
-    if (auto there = known(service); !there) {
+Result<std::vector<api::BackendView>> Views::backends(const api::BackendShow& request) const {
+    if (auto there = ever_known(request.service); !there) {
         return std::unexpected(there.error());
     }
     std::vector<api::BackendView> out;
     for (const Service& one : controller_.running().services) {
         for (const Backend& candidate : one.backends) {
-            if ((!service || one.name == *service) && (!address || candidate.address == *address)) {
+            if (shows(request, one.name, candidate.address)) {
                 out.push_back(backend(one, candidate));
             }
         }
     }
-    if (address && out.empty()) {
-        return not_found("backend", address->text());
+    for (api::BackendView& one : leaving()) {
+        if (shows(request, one.service, *SocketAddress::parse(one.address))) {
+            out.push_back(std::move(one));
+        }
+    }
+    if (request.address && out.empty()) {
+        return not_found("backend", request.address->text());
+    }
+    if (request.server && out.empty()) {
+        return not_found("server", request.server->text());
     }
     return out;
 }
@@ -247,19 +299,17 @@ Result<std::vector<api::StatsView>> Views::stats(const std::optional<std::string
 // ---- connections
 // --------------------------------------------------------------------------------------------------------
 
-std::string Views::service_name(policy::Id id) const {
-    for (const auto& [address, known_id] : controller_.identities().services.all()) {
-        if (known_id != id) {
-            continue;
-        }
-        for (const Service& service : controller_.running().services) {
-            if (service.address == address) {
-                return service.name;
-            }
-        }
-        return address.text(); // removed, but not all of its connections have ended
+std::map<policy::Id, std::string> Views::service_names() const {
+    std::map<ServiceAddress, std::string> running;
+    for (const Service& service : controller_.running().services) {
+        running.emplace(service.address, service.name);
     }
-    return {};
+    std::map<policy::Id, std::string> out;
+    for (const auto& [address, id] : controller_.identities().services.all()) {
+        const auto runs = running.find(address);
+        out.emplace(id, runs == running.end() ? controller_.service_name(address) : runs->second);
+    }
+    return out;
 }
 
 bool Views::matches(const api::ConnFilter& filter, const dataplane::Connection& connection) const {
@@ -271,20 +321,17 @@ bool Views::matches(const api::ConnFilter& filter, const dataplane::Connection& 
 }
 
 Result<std::vector<api::ConnView>> Views::connections(const api::ConnFilter& filter, std::uint32_t limit) const {
-    if (auto there = known(filter.service); !there) {
+    if (auto there = ever_known(filter.service); !there) {
         return std::unexpected(there.error());
     }
     std::vector<api::ConnView> out;
-    std::map<policy::Id, std::string> names;
+    auto names = service_names();
     dataplane_.each_connection([&](const dataplane::Connection& connection) {
-        auto [name, added] = names.try_emplace(connection.service);
-        if (added) {
-            name->second = service_name(connection.service);
-        }
-        if ((filter.service && name->second != *filter.service) || !matches(filter, connection)) {
+        const std::string& name = names[connection.service];
+        if ((filter.service && name != *filter.service) || !matches(filter, connection)) {
             return true;
         }
-        out.push_back({.service = name->second,
+        out.push_back({.service = name,
                        .protocol = std::string(protocol_name(connection.protocol)),
                        .client = connection.client.text(),
                        .vip = connection.vip.text(),
@@ -302,15 +349,17 @@ Result<std::vector<api::ConnView>> Views::connections(const api::ConnFilter& fil
 }
 
 Result<std::function<bool(const dataplane::Connection&)>> Views::picking(const api::ConnFilter& filter) const {
-    if (auto there = known(filter.service); !there) {
+    if (auto there = ever_known(filter.service); !there) {
         return std::unexpected(there.error());
     }
-    std::optional<policy::Id> service;
-    if (filter.service) {
-        service = controller_.identities().services.find(controller_.running().service(*filter.service)->address);
+    std::set<policy::Id> services; // the name may have moved to another address
+    for (const auto& [id, name] : service_names()) {
+        if (filter.service && name == *filter.service) {
+            services.insert(id);
+        }
     }
-    return [this, filter, service](const dataplane::Connection& connection) {
-        return (!service || connection.service == *service) && matches(filter, connection);
+    return [this, filter, services](const dataplane::Connection& connection) {
+        return (!filter.service || services.contains(connection.service)) && matches(filter, connection);
     };
 }
 

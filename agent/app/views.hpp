@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,8 +23,7 @@ class Views {
 
     [[nodiscard]] api::Status status() const;
     [[nodiscard]] Result<std::vector<api::ServiceView>> services(const std::optional<std::string>& name) const;
-    [[nodiscard]] Result<std::vector<api::BackendView>> backends(const std::optional<std::string>& service,
-                                                                 const std::optional<SocketAddress>& address) const;
+    [[nodiscard]] Result<std::vector<api::BackendView>> backends(const api::BackendShow& request) const;
     [[nodiscard]] Result<std::vector<api::PoolView>> pools(const std::optional<std::string>& name) const;
     [[nodiscard]] Result<std::vector<api::StatsView>> stats(const std::optional<std::string>& name) const;
     [[nodiscard]] Result<std::vector<api::ConnView>> connections(const api::ConnFilter& filter,
@@ -36,12 +36,14 @@ class Views {
 
   private:
     [[nodiscard]] api::BackendView backend(const Service& service, const Backend& backend) const;
-    [[nodiscard]] api::ServiceView service(const Service& service) const;
+    [[nodiscard]] std::vector<api::BackendView> leaving() const;
+    [[nodiscard]] api::ServiceView service(const Service& service, const std::vector<api::BackendView>& leaving) const;
     [[nodiscard]] api::PoolView pool(const ProxyPool& pool) const;
     [[nodiscard]] api::StatsView stats(const Service& service) const;
     [[nodiscard]] std::optional<dataplane::BindingCounts> counts(const Service& service, const Backend& backend) const;
-    [[nodiscard]] std::string service_name(policy::Id id) const;
+    [[nodiscard]] std::map<policy::Id, std::string> service_names() const;
     [[nodiscard]] Result<void> known(const std::optional<std::string>& service) const;
+    [[nodiscard]] Result<void> ever_known(const std::optional<std::string>& service) const; // removed ones too
     [[nodiscard]] bool matches(const api::ConnFilter& filter, const dataplane::Connection& connection) const;
 
     const Controller& controller_;

@@ -1,10 +1,9 @@
 #include "policy/image.hpp"
 
-#include <set>
+#include <iterator>
 
 #include <fmt/format.h>
 
-#include "model/codec.hpp"
 #include "policy/idle.hpp"
 #include "policy/scheduling.hpp"
 
@@ -55,15 +54,22 @@ std::vector<Weighted> shares(const Service& service, const Available& available)
 }
 
 // Empty when no backend has a share.
-std::vector<std::uint16_t> lookup_table(const Service& service, const std::vector<Weighted>& shares) {
-    return service.scheduler == Scheduler::round_robin ? round_robin_table(shares)
-                                                       : maglev_table(shares, maglev_size(service.backends.size()));
+std::vector<std::uint16_t> lookup_table(const Service& service, const std::vector<Weighted>& shares,
+                                        Schedules& schedules) {
+    const bool turns = service.scheduler == Scheduler::round_robin;
+    const std::size_t size = turns ? 0 : maglev_size(service.backends.size());
+    std::string key = fmt::format("{}", size);
+    for (const Weighted& one : shares) {
+        fmt::format_to(std::back_inserter(key), " {}={}", one.name, one.weight);
+    }
+    return schedules.table(key, [&] { return turns ? round_robin_table(shares) : maglev_table(shares, size); });
 }
 
 class Compiler {
   public:
-    Compiler(const Config& config, const Available& available, Identities& ids, std::uint32_t seed, const Down& down)
-        : config_(config), available_(available), ids_(ids), seed_(seed), down_(down) {}
+    Compiler(const Config& config, const Available& available, Identities& ids, std::uint32_t seed, const Down& down,
+             Schedules& schedules)
+        : config_(config), available_(available), ids_(ids), seed_(seed), down_(down), schedules_(schedules) {}
 
     Result<Image> run() {
         for (const Service& service : config_.services) {
@@ -94,7 +100,7 @@ class Compiler {
         }
         image_.named.services.insert(*id);
         const auto share = shares(service, available_);
-        const auto table = lookup_table(service, share);
+        const auto table = lookup_table(service, share, schedules_);
         Image::Service out{.id = *id};
         out.vip = {.address = to_abi(service.address.address),
                    .first_port = service.address.ports.first,
@@ -294,6 +300,7 @@ class Compiler {
     Identities& ids_;
     std::uint32_t seed_;
     const Down& down_;
+    Schedules& schedules_;
     Image image_;
     std::map<std::pair<std::string, Id>, std::pair<std::uint32_t, std::uint32_t>> sources_;
 };
@@ -301,40 +308,12 @@ class Compiler {
 } // namespace
 
 Result<Image> compile(const Config& config, const Available& available, Identities& ids, std::uint32_t seed,
-                      const Down& down) {
-    return Compiler(config, available, ids, seed, down).run();
-}
-
-PortArithmetic port_arithmetic(const Config& config) {
-    std::set<std::pair<std::string, EndpointKey>> pairs;
-    for (const Service& service : config.services) {
-        if (service.snat != Snat::never) {
-            for (const Backend& backend : service.backends) {
-                pairs.emplace(service.pool,
-                              EndpointKey{.protocol = service.address.protocol, .address = backend.address});
-            }
-        }
-    }
-    PortArithmetic out{.bytes = 0, .endpoints = pairs.size()};
-    for (const auto& [name, endpoint] : pairs) {
-        if (const ProxyPool* pool = config.pool(name)) {
-            out.bytes += 2ULL * pool->port_count() * pool->address_count(endpoint.address.address.family);
-        }
-    }
-    return out;
-}
-
-Result<PortArithmetic> check_port_memory(const Config& config) {
-    const PortArithmetic need = port_arithmetic(config);
-    if (need.bytes > config.agent.max_port_memory) {
-        return fail(
-            ErrorCode::refused,
-            fmt::format("the proxy ports need {} (2 bytes x ports x addresses, for {} endpoints); expected at most "
-                        "max_port_memory = {}: raise it, or give the pools fewer ports or addresses",
-                        bytes_text(need.bytes), need.endpoints, bytes_text(config.agent.max_port_memory)),
-            "agent.max_port_memory");
-    }
-    return need;
+                      const Down& down, Schedules* schedules) {
+    Schedules none;
+    Schedules& known = schedules != nullptr ? *schedules : none;
+    auto image = Compiler(config, available, ids, seed, down, known).run();
+    known.age();
+    return image;
 }
 
 } // namespace proxip::policy

@@ -9,6 +9,7 @@
 
 #include "policy/abi.hpp"
 #include "policy/identities.hpp"
+#include "policy/schedules.hpp"
 
 namespace proxip::policy {
 
@@ -46,17 +47,8 @@ using Available = std::function<bool(const Service&, const Backend&)>;
 using Down = std::function<bool(const Service&, const Backend&)>;
 
 // `ids` gains what is new. Refused when a table of the kernel is too small. Without `down` nothing is.
+// `schedules`: of the images before this one.
 [[nodiscard]] Result<Image> compile(const Config& config, const Available& available, Identities& ids,
-                                    std::uint32_t seed, const Down& down = {});
-
-// 2 bytes x ports x addresses x endpoints, for every pool and the endpoints of the services that use it; of a pool with
-// both families the addresses of the endpoint's own.
-struct PortArithmetic {
-    std::uint64_t bytes = 0;
-    std::uint64_t endpoints = 0;
-};
-[[nodiscard]] PortArithmetic port_arithmetic(const Config& config);
-// The above against max_port_memory.
-[[nodiscard]] Result<PortArithmetic> check_port_memory(const Config& config);
+                                    std::uint32_t seed, const Down& down = {}, Schedules* schedules = nullptr);
 
 } // namespace proxip::policy

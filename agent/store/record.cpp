@@ -19,10 +19,33 @@ std::unexpected<Error> damaged(std::string why) {
     return fail(ErrorCode::failed, "damaged: " + std::move(why));
 }
 
-json overlay_json(const Overlay& overlay) {
-    return {{"service", overlay.service},
-            {"backend", overlay.backend.text()},
-            {"admin", std::string(enum_name(overlay.admin))}};
+json overlay_json(const std::vector<Overlay>& overlays) {
+    json out = json::array();
+    for (const Overlay& overlay : overlays) {
+        out.push_back({{"service", overlay.service},
+                       {"backend", overlay.backend.text()},
+                       {"admin", std::string(enum_name(overlay.admin))}});
+    }
+    return out;
+}
+
+json leaving_json(const std::map<ServiceAddress, std::string>& leaving) {
+    json out = json::object();
+    for (const auto& [address, name] : leaving) {
+        out[address.text()] = name;
+    }
+    return out;
+}
+
+json confirm_json(const Confirm& confirm) {
+    const auto deadline = std::chrono::duration_cast<Millis>(confirm.deadline.time_since_epoch());
+    return {{"deadline", static_cast<std::uint64_t>(deadline.count())}, // since 1970
+            {"limit", static_cast<std::uint64_t>(confirm.limit.count())},
+            {"generation", confirm.former.generation},
+            {"running", to_json(confirm.former.running)},
+            {"applied", to_json(confirm.former.applied)},
+            {"file_digest", confirm.former.file_digest},
+            {"overlay", overlay_json(confirm.former.overlay)}};
 }
 
 const json* member(const json& object, const char* key, json::value_t type) {
@@ -98,10 +121,64 @@ Result<std::vector<Overlay>> overlay_member(const json& object) {
     return overlays;
 }
 
+Result<std::uint64_t> number_member(const json& object, const char* key) {
+    const json* value = member(object, key, json::value_t::number_unsigned);
+    if (value == nullptr) {
+        return damaged(fmt::format("'{}' is missing or not a number", key));
+    }
+    return value->get<std::uint64_t>();
+}
+
+Result<State> state_from(const json& body);
+
+// Not there in what earlier releases wrote.
+Result<std::map<ServiceAddress, std::string>> leaving_member(const json& body) {
+    std::map<ServiceAddress, std::string> out;
+    const json* value = member(body, "leaving", json::value_t::object);
+    if (value == nullptr) {
+        return out;
+    }
+    for (const auto& [text, name] : value->items()) {
+        auto address = ServiceAddress::parse(text);
+        if (!address || !name.is_string()) {
+            return damaged(fmt::format("'leaving' has \"{}\", which is not a service and its name", text));
+        }
+        out.emplace(*address, name.get<std::string>());
+    }
+    return out;
+}
+
+Result<std::optional<Confirm>> confirm_member(const json& body) {
+    const json* value = member(body, "confirm", json::value_t::object);
+    if (value == nullptr) {
+        return std::optional<Confirm>{};
+    }
+    const auto within_confirm = [](Error error) { return std::unexpected(std::move(error).within("confirm")); };
+    auto deadline = number_member(*value, "deadline");
+    if (!deadline) {
+        return within_confirm(std::move(deadline.error()));
+    }
+    auto limit = number_member(*value, "limit");
+    if (!limit) {
+        return within_confirm(std::move(limit.error()));
+    }
+    auto former = state_from(*value);
+    if (!former) {
+        return within_confirm(std::move(former.error()));
+    }
+    return Confirm{.deadline = std::chrono::system_clock::time_point(Millis(*deadline)),
+                   .limit = Millis(*limit),
+                   .former = {.generation = former->generation,
+                              .running = std::move(former->running),
+                              .applied = std::move(former->applied),
+                              .file_digest = std::move(former->file_digest),
+                              .overlay = std::move(former->overlay)}};
+}
+
 Result<State> state_from(const json& body) {
-    const json* generation = member(body, "generation", json::value_t::number_unsigned);
-    if (generation == nullptr) {
-        return damaged("'generation' is missing or not a number");
+    auto generation = number_member(body, "generation");
+    if (!generation) {
+        return std::unexpected(std::move(generation.error()));
     }
     auto running = config_member(body, "running");
     if (!running) {
@@ -119,11 +196,21 @@ Result<State> state_from(const json& body) {
     if (!overlays) {
         return std::unexpected(std::move(overlays.error()));
     }
-    return State{.generation = generation->get<std::uint64_t>(),
+    auto leaving = leaving_member(body);
+    if (!leaving) {
+        return std::unexpected(std::move(leaving.error()));
+    }
+    auto confirm = confirm_member(body);
+    if (!confirm) {
+        return std::unexpected(std::move(confirm.error()));
+    }
+    return State{.generation = *generation,
                  .running = std::move(*running),
                  .applied = std::move(*applied),
                  .file_digest = std::move(*digest_text),
-                 .overlay = std::move(*overlays)};
+                 .overlay = std::move(*overlays),
+                 .leaving = std::move(*leaving),
+                 .confirm = std::move(*confirm)};
 }
 
 Result<void> check_header(const json& header, std::string_view body) {
@@ -152,17 +239,18 @@ Result<void> check_header(const json& header, std::string_view body) {
 } // namespace
 
 std::string write_record(const State& state) {
-    json overlays = json::array();
-    for (const Overlay& overlay : state.overlay) {
-        overlays.push_back(overlay_json(overlay));
+    json content{{"generation", state.generation},
+                 {"running", to_json(state.running)},
+                 {"applied", to_json(state.applied)},
+                 {"file_digest", state.file_digest},
+                 {"overlay", overlay_json(state.overlay)}};
+    if (!state.leaving.empty()) {
+        content["leaving"] = leaving_json(state.leaving);
     }
-    const std::string body = json{
-        {"generation", state.generation},
-        {"running", to_json(state.running)},
-        {"applied", to_json(state.applied)},
-        {"file_digest", state.file_digest},
-        {"overlay",
-         std::move(overlays)}}.dump();
+    if (state.confirm) {
+        content["confirm"] = confirm_json(*state.confirm);
+    }
+    const std::string body = content.dump();
     const json header{{"version", record_version}, {"bytes", body.size()}, {"checksum", digest(body)}};
     return header.dump() + "\n" + body + "\n";
 }

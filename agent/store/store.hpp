@@ -7,8 +7,10 @@
 // the data plane moves, commit() makes it the state. After a crash in between, the kernel's generation tells which is
 // right.
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,12 +30,33 @@ struct Overlay {
     bool operator==(const Overlay&) const = default;
 };
 
+// What an apply that waits to be confirmed goes back to.
+struct Former {
+    std::uint64_t generation = 0;
+    Config running;
+    Config applied;
+    std::string file_digest;
+    std::vector<Overlay> overlay;
+
+    bool operator==(const Former&) const = default;
+};
+
+struct Confirm {
+    std::chrono::system_clock::time_point deadline; // to the millisecond
+    Millis limit{};                                 // as it was given: a clock that was set back gives no more
+    Former former;
+
+    bool operator==(const Confirm&) const = default;
+};
+
 struct State {
     std::uint64_t generation = 0;
     Config running;
     Config applied;          // the last file, as it was applied
     std::string file_digest; // of the agent's own file, as it was when the agent last read it (digest())
     std::vector<Overlay> overlay;
+    std::map<ServiceAddress, std::string> leaving = {}; // names of removed services whose connections may live on
+    std::optional<Confirm> confirm = std::nullopt;
 
     bool operator==(const State&) const = default;
 };

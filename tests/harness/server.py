@@ -5,6 +5,7 @@ GET /           "NAME CLIENT-ADDRESS CLIENT-PORT"
 GET /blob       the file given with --blob
 POST /sum       the SHA-256 of the body
 GET /bye        as /, and the server closes the connection first
+GET /slow/N     as /, after N seconds
 UDP             any datagram is answered as GET / is, followed by the question
 Every request is a line in --log: "http|udp CLIENT-ADDRESS WHAT".
 """
@@ -15,6 +16,7 @@ import http.server
 import socket
 import socketserver
 import threading
+import time
 
 
 class Web(http.server.BaseHTTPRequestHandler):
@@ -36,6 +38,8 @@ class Web(http.server.BaseHTTPRequestHandler):
             return
         if self.path == "/bye":
             self.close_connection = True
+        if self.path.startswith("/slow/"):
+            time.sleep(float(self.path.removeprefix("/slow/")))
         self.reply(self.who())
 
     def do_POST(self):

@@ -79,6 +79,7 @@ std::vector<Request> every_request() {
             ServiceShow{"web"},
             BackendShow{"web", two().front()},
             BackendShow{},
+            BackendShow{{}, {}, Address::parse("1.1.1.11").value()},
             PoolShow{"default"},
             ConnShow{},
             ConnShow{filter, 0},
@@ -96,18 +97,33 @@ std::vector<Request> every_request() {
             BackendDel{"web", two()},
             BackendDel{"web", two(), true},
             BackendAdmin{"web", two(), proxip::Admin::drain},
+            ServerAdmin{Address::parse("1.1.1.11").value(), proxip::Admin::disabled},
             PoolAdd{pool()},
             PoolSet{"second", pool().addresses, {}, proxip::PortRange{5000, 6000}, 64},
             PoolDel{"second"},
+            Batch{{{ServiceAdd{web()}, "f:1"}, {BackendDel{"web", two()}, ""}}, true, 7U},
             ValidateRequest{text},
             DiffRequest{text},
+            ConfirmRequest{},
+            RollbackRequest{},
             ApplyRequest{text, true, 7U},
+            ApplyRequest{text, false, {}, Millis{60'000}},
             ApplyRequest{text, false, {}}};
 }
 
 // An answer of each kind with nothing left at its default, and the request that it answers.
 std::vector<std::pair<Request, Answer>> every_answer() {
-    Status status{"0.1.0", true, 7, true, 12.5, 3, 1024, {{"eth0", 2, "native"}}, {2, 1}, {"watch out"}};
+    Status status{"0.1.0",
+                  true,
+                  7,
+                  true,
+                  12.5,
+                  3,
+                  1024,
+                  {{"eth0", 2, "native"}},
+                  {2, 1},
+                  {"watch out"},
+                  Status::Confirm{6, 12.5}};
     const BackendView backend{"web", "1.1.1.11:80", 3, "up", "up", "enabled", true, 4, "connected in 0.3 ms"};
     const ServiceView service{"web", "tcp://1.1.1.80:80", "maglev", "always", "default", 4, {backend}};
     const PoolView pool{"default", "1024-65535", {{"1.1.1.254", 3, {{"1.1.1.11:80", "tcp", 3, 64512}}}}};
@@ -121,7 +137,10 @@ std::vector<std::pair<Request, Answer>> every_answer() {
     const Explain explain{
         "forward",     "new",       "tcp-rst", "web",
         "1.1.1.12:80", "1.1.1.254", "hairpin", Explain::NextHop{"eth0", "02:00:00:00:00:01", "redirect"}};
-    const Plan plan{8, true, {{"change", "service[web].snat", "always", "auto", true}}, 1024, 2048, 3, {"hm"}};
+    const Plan plan{8,      true, {{"change", "service[web].snat", "always", "auto", true}},
+                    1024,   2048, 3,
+                    {"hm"}, 512,  {{"default", 64512, 1, 3, 1024}},
+                    59.5};
     std::vector<std::pair<Request, Answer>> pairs{
         {StatusRequest{}, status},
         {VersionRequest{}, Version{"0.1.0", 1}},
@@ -217,8 +236,9 @@ TEST_CASE("the contract's keys") {
     const auto answers = every_answer();
     const auto of = [&](std::size_t i) { return encoded(answers[i].second); };
     using Names = std::vector<std::string>;
-    CHECK(keys(of(0)) == Names{"backends", "connections", "drift", "generation", "interfaces", "max_connections",
-                               "ready", "uptime_seconds", "version", "warnings"});
+    CHECK(keys(of(0)) == Names{"backends", "confirm", "connections", "drift", "generation", "interfaces",
+                               "max_connections", "ready", "uptime_seconds", "version", "warnings"});
+    CHECK(of(0)["confirm"] == Json{{"back_to", 6}, {"seconds_left", 12.5}});
     CHECK(of(0)["interfaces"][0] == Json{{"name", "eth0"}, {"ifindex", 2}, {"xdp_mode", "native"}});
     CHECK(of(0)["backends"] == Json{{"up", 2}, {"down", 1}});
     CHECK(of(0)["uptime_seconds"] == 12.5);

@@ -72,6 +72,17 @@ TEST_CASE("each command becomes its request") {
         {"backend show web", R"({"request":"backend.show","params":{"service":"web"}})"},
         {"backend show web 1.1.1.11:80",
          R"({"request":"backend.show","params":{"service":"web","address":"1.1.1.11:80"}})"},
+        {"server", R"({"request":"backend.show","params":{}})"},
+        {"server show 1.1.1.11", R"({"request":"backend.show","params":{"server":"1.1.1.11"}})"},
+        {"server drain 1.1.1.11", R"({"request":"server.admin","params":{"address":"1.1.1.11","admin":"drain"}})"},
+        {"service del web --if-generation 7",
+         R"({"request":"batch","params":{"steps":[{"edit":{"request":"service.del","params":{"name":"web"}},"place":""}],
+             "dry_run":false,"if_generation":7}})"},
+        {"pool del p --dry-run",
+         R"({"request":"batch","params":{"steps":[{"edit":{"request":"pool.del","params":{"name":"p"}},"place":""}],
+             "dry_run":true}})"},
+        {"confirm", R"({"request":"confirm","params":{}})"},
+        {"rollback", R"({"request":"rollback","params":{}})"},
         {"pool show default", R"({"request":"pool.show","params":{"name":"default"}})"},
         {"conn", R"({"request":"conn.show","params":{"limit":1000}})"},
         {"conn show --service web --client 1.1.1.11 --backend 1.1.1.12:80 --limit 0",
@@ -225,7 +236,7 @@ TEST_CASE("drain waits only when it is told to") {
     CHECK_FALSE(std::get<cli::Call>(*parse("backend drain web 1.1.1.11:80").action).wait.has_value());
     const auto call = std::get<cli::Call>(*parse("backend drain web 1.1.1.11:80 --wait 60s").action);
     REQUIRE(call.wait.has_value());
-    CHECK(call.wait->service == "web");
+    CHECK(call.wait->which.service == "web");
     CHECK(call.wait->limit == proxip::Millis{60'000});
     CHECK(call.wait->addresses.size() == 1);
 }

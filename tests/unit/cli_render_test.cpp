@@ -12,6 +12,7 @@ namespace {
 namespace api = proxip::api;
 namespace cli = proxip::cli;
 using cli::Output;
+using proxip::Millis;
 using Json = nlohmann::json;
 
 std::string table(const api::Request& request, const api::Answer& answer) {
@@ -144,7 +145,7 @@ service      web
 }
 
 TEST_CASE("a plan, as each command tells it") {
-    api::Plan plan{7, false, {}, 1572864, 256ULL << 20, 6, {"web has no backend"}};
+    api::Plan plan{7, false, {}, 1572864, 256ULL << 20, 6, {"web has no backend"}, 1572864};
     const api::ConfigText text{"", "lb.toml"};
     CHECK(table(api::ValidateRequest{text}, plan) == R"(
 ok: lb.toml is valid
@@ -162,12 +163,21 @@ proxy ports: 6 endpoints, 1.5 MiB of at most 256 MiB
                                 "~ agent.max_connections: 1024 -> 2048   (needs a restart)\n"
                                 "- pool[old]: 1.1.1.254\n";
     CHECK(table(api::DiffRequest{text}, plan) == changes + "proxy ports: 6 endpoints, 1.5 MiB of at most 256 MiB\n");
+    plan.port_memory_before = 0;
+    plan.pools = {{"default", 64512, 1, 6, 774144}, {"small", 1, 2, 1, 4}};
+    CHECK(table(api::DiffRequest{text}, plan) ==
+          changes + "pool default: 64512 ports x 1 address x 6 endpoints x 2 B = 756 KiB\n"
+                    "pool small: 1 port x 2 addresses x 1 endpoint x 2 B = 4 B\n"
+                    "proxy ports: 6 endpoints, 0 B -> 1.5 MiB of at most 256 MiB\n");
     CHECK(cli::exit_code(api::DiffRequest{text}, plan) == 6);
     CHECK(cli::exit_code(api::ApplyRequest{text, true, {}}, plan) == 0);
     CHECK_THAT(table(api::ApplyRequest{text, true, {}}, plan), Catch::Contains("dry run: generation 7 still runs\n"));
     plan.applied = true;
     plan.generation = 8;
     CHECK(table(api::ApplyRequest{text, false, {}}, plan) == changes + "generation 8\n");
+    plan.confirm_seconds = 59.7;
+    CHECK(table(api::ApplyRequest{text, false, {}, Millis{60'000}}, plan) ==
+          changes + "generation 8, for 60 s unless `lbctl confirm` comes\n");
     CHECK(Json::parse(cli::render(api::ServiceDel{"web"}, plan, Output::json).out)["generation"] == 8);
 }
 

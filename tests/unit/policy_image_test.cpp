@@ -5,6 +5,7 @@
 #include <set>
 
 #include "policy/image.hpp"
+#include "policy/port_arithmetic.hpp"
 
 namespace {
 
@@ -249,6 +250,8 @@ TEST_CASE("port arithmetic: 2 bytes x ports x addresses x endpoints", "[policy]"
     const auto need = port_arithmetic(wanted);
     CHECK(need.endpoints == 2);
     CHECK(need.bytes == 2ULL * (64512 - 100) * (16 + 3) * 2);
+    REQUIRE(need.pools.size() == 1);
+    CHECK(need.pools[0] == proxip::policy::PortArithmetic::Pool{"default", 64512 - 100, 16 + 3, 2, need.bytes});
 
     wanted.services.push_back(service("web2", "tcp://192.0.2.81:80", {backend("203.0.113.11:80")}));
     CHECK(port_arithmetic(wanted).bytes == need.bytes); // the same endpoint

@@ -114,6 +114,24 @@ TEST_CASE("what was committed is loaded by the next agent", "[store]") {
     CHECK(loaded(*opened(scratch), 8) == state(8));
 }
 
+TEST_CASE("an apply that waits to be confirmed and names of what was removed are kept too", "[store]") {
+    const Scratch scratch;
+    State next = state(8);
+    next.leaving = {{ServiceAddress::parse("udp://[2001:db8::80]:1000-1999").value(), "names"}};
+    next.confirm = store::Confirm{.deadline = std::chrono::system_clock::time_point(Millis(1'790'000'000'123)),
+                                  .limit = Millis{60'000},
+                                  .former = {.generation = 7,
+                                             .running = state(7).running,
+                                             .applied = state(7).applied,
+                                             .file_digest = "abc",
+                                             .overlay = state(7).overlay}};
+    save(*opened(scratch), next);
+    CHECK(loaded(*opened(scratch)) == next);
+    next.confirm.reset();
+    save(*opened(scratch), next);
+    CHECK(loaded(*opened(scratch)) == next);
+}
+
 TEST_CASE("folder and files are for the agent and its group", "[store]") {
     const Scratch scratch;
     const mode_t before = ::umask(0);
