@@ -15,12 +15,21 @@ namespace {
 constexpr std::chrono::milliseconds next_hop_patience{50};
 // No packet that began under the former configuration is still on its way after this long.
 constexpr std::chrono::seconds id_rest{1};
+constexpr std::chrono::milliseconds health_settle{10}; // a switch that dies takes many backends at once
+constexpr std::chrono::seconds install_retry{1};
 
 // What the file undoes of what was changed by hand, or by another file, since it was last read.
 void log_dropped(const Config& running, const Config& file) {
     for (const auto& change : diff(running, file)) {
         spdlog::warn("the file drops a change by hand: {} {}: \"{}\" -> \"{}\"", change.action, change.path,
                      change.from, change.to);
+    }
+}
+
+void log_basis(const Service& service, policy::Basis before, policy::Basis now) {
+    if (now != before) {
+        const auto level = now == policy::Basis::checks ? spdlog::level::info : spdlog::level::warn;
+        spdlog::log(level, "service {}: {}", service.name, policy::basis_text(now));
     }
 }
 
@@ -77,10 +86,11 @@ Result<void> Controller::restore(const store::State& state) {
     if (auto attached = parts_.neighbourhood.attach(running_.agent, running_.agent); !attached) {
         return attached;
     }
-    if (auto done = install(running_, overlay_, generation_, ran_already); !done) {
+    if (auto done = install(running_, overlay_, generation_, std::chrono::steady_clock::now(), ran_already); !done) {
         return done;
     }
     parts_.neighbourhood.detach_others(running_.agent);
+    adopt_rotations(std::chrono::steady_clock::now());
     parts_.checker.watch(HealthBook::targets(running_));
     spdlog::info("generation {} restored", generation_);
     return {};
@@ -88,13 +98,30 @@ Result<void> Controller::restore(const store::State& state) {
 
 // ---- changes
 
-bool Controller::down(const Service& service, const Backend& backend) const {
-    return service.check.type != CheckType::none &&
-           health_.state(service.name, backend.address) == policy::Health::down;
+// Of a service that runs, one that was added or enabled again.
+bool Controller::joins(const Overlay& overlay, const Service& service, const Backend& backend) const {
+    const Service* before = running_.service(service.name);
+    if (before == nullptr || overlay.admin(service, backend) != Admin::enabled) {
+        return false;
+    }
+    const Backend* known = before->find(backend.address);
+    return known == nullptr || overlay_.admin(*before, *known) != Admin::enabled;
 }
 
-bool Controller::available(const Overlay& overlay, const Service& service, const Backend& backend) const {
-    return overlay.admin(service, backend) == Admin::enabled && !down(service, backend);
+policy::Rotation Controller::rotation_of(const Overlay& overlay, const Service& service, policy::Instant now) const {
+    std::vector<policy::Standing> standings;
+    for (const Backend& backend : service.backends) {
+        auto standing = health_.standing(service.name, backend.address);
+        standing.admin = overlay.admin(service, backend);
+        if (service.check.type == CheckType::none) { // the check may just be going
+            standing.health = policy::Health::unknown;
+        }
+        if (joins(overlay, service, backend)) {
+            standing.joined = now;
+        }
+        standings.push_back(standing);
+    }
+    return policy::rotation(service, standings, now);
 }
 
 // Health stays as it was last known until the first checks are in.
@@ -109,16 +136,18 @@ void Controller::adopt_health() {
                                      : std::optional<policy::Id>();
             if (binding && parts_.dataplane.is_down(*binding)) {
                 health_.adopt_down(service.name, backend.address);
+            } else if (binding) {
+                health_.adopt_serving(service.name, backend.address);
             }
         }
     }
 }
 
-Result<policy::Image> Controller::compile(const Config& config, const Overlay& overlay, policy::Identities& ids) const {
+Result<policy::Image> Controller::compile(const Config& config, const Overlay& overlay, policy::Identities& ids,
+                                          policy::Instant now) const {
     return policy::compile(
-        config, [&](const Service& service, const Backend& backend) { return available(overlay, service, backend); },
-        ids, std::random_device{}(),
-        [&](const Service& service, const Backend& backend) { return down(service, backend); });
+        config, [&](const Service& service) { return rotation_of(overlay, service, now); }, ids,
+        std::random_device{}());
 }
 
 // Ids that neither the configuration nor a connection names can be given to something else.
@@ -137,10 +166,10 @@ void Controller::collect_ids() {
 }
 
 Result<void> Controller::install(const Config& config, const Overlay& overlay, std::uint64_t generation,
-                                 bool ours_already) {
+                                 policy::Instant now, bool ours_already) {
     collect_ids();
     policy::Identities ids = ids_;
-    auto image = compile(config, overlay, ids);
+    auto image = compile(config, overlay, ids, now);
     if (!image) {
         return std::unexpected(image.error());
     }
@@ -166,7 +195,7 @@ Result<Controller::Outcome> Controller::plan(const Config& config) const {
         return std::unexpected(ports.error());
     }
     policy::Identities ids = ids_;
-    if (auto image = compile(config, overlay_, ids); !image) {
+    if (auto image = compile(config, overlay_, ids, std::chrono::steady_clock::now()); !image) {
         return std::unexpected(image.error());
     }
     return Outcome{
@@ -192,6 +221,7 @@ Result<Controller::Outcome> Controller::commit(Change change) {
     if (same && generation_ != 0 && !change.applied) {
         return outcome;
     }
+    const policy::Instant now = std::chrono::steady_clock::now();
     const auto modes = parts_.neighbourhood.attached_modes();
     if (auto attached = parts_.neighbourhood.attach(change.config.agent, running_.agent); !attached) {
         return std::unexpected(attached.error());
@@ -201,13 +231,13 @@ Result<Controller::Outcome> Controller::commit(Change change) {
         return std::unexpected(prepared.error());
     }
     if (next != generation_) {
-        if (auto done = install(change.config, change.overlay, next, false); !done) {
+        if (auto done = install(change.config, change.overlay, next, now, false); !done) {
             parts_.store.abandon();
             parts_.neighbourhood.restore_modes(modes);
             return std::unexpected(done.error());
         }
     }
-    settle(change, next);
+    settle(change, next, now);
     if (auto committed = parts_.store.commit(); !committed) {
         // The kernel has taken it and it is on disk as prepared: a restart finds it by its generation.
         spdlog::error("{}", committed.error().text());
@@ -217,16 +247,24 @@ Result<Controller::Outcome> Controller::commit(Change change) {
     return outcome;
 }
 
-void Controller::settle(const Change& change, std::uint64_t generation) {
+void Controller::settle(const Change& change, std::uint64_t generation, policy::Instant now) {
     if (change.applied) {
         applied_ = change.config;
     }
     file_digest_ = change.digest.value_or(file_digest_);
+    health_.follow(change.config);
+    for (const Service& service : change.config.services) {
+        for (const Backend& backend : service.backends) {
+            if (joins(change.overlay, service, backend)) {
+                health_.join(service.name, backend.address, now);
+            }
+        }
+    }
     running_ = change.config;
     overlay_ = change.overlay;
     generation_ = generation;
     parts_.neighbourhood.detach_others(running_.agent);
-    health_.follow(running_);
+    adopt_rotations(now);
     parts_.checker.watch(HealthBook::targets(running_));
 }
 
@@ -242,24 +280,61 @@ Result<Controller::Outcome> Controller::commit_own_file(const Config& file, cons
 // ---- health
 
 void Controller::record(const probe::Target& target, const probe::Outcome& outcome) {
+    const policy::Instant now = std::chrono::steady_clock::now();
     const auto before = health_.state(target.service, target.backend);
-    if (!health_.record(target, outcome)) {
+    if (!health_.record(target, outcome, now)) {
         return;
     }
     const bool up = health_.state(target.service, target.backend) == policy::Health::up;
     spdlog::log(up ? spdlog::level::info : spdlog::level::warn, "service {}: backend {} is {} ({})", target.service,
                 target.backend.text(), up ? "up" : "down", outcome.detail);
     // Unknown counts as up: a first good answer changes nothing.
-    reschedule_ = reschedule_ || !(up && before == policy::Health::unknown);
+    if (!up || before != policy::Health::unknown) {
+        const policy::Instant soon = now + health_settle;
+        due_ = std::min(due_.value_or(soon), soon);
+    }
 }
 
 void Controller::reschedule() {
-    reschedule_ = false;
-    auto image = compile(running_, overlay_, ids_);
+    const policy::Instant now = std::chrono::steady_clock::now();
+    auto image = compile(running_, overlay_, ids_, now);
     auto done = image ? parts_.dataplane.install(*image, generation_) : std::unexpected(image.error());
     if (!done) {
         spdlog::error("{}", done.error().text());
-        reschedule_ = true;
+        due_ = now + install_retry;
+        return;
+    }
+    adopt_rotations(now);
+}
+
+void Controller::adopt_rotations(policy::Instant now) {
+    const auto before = std::exchange(rotations_, {});
+    const auto dead_before = std::exchange(dead_, {});
+    due_.reset();
+    for (const Service& service : running_.services) {
+        const auto& rotation = rotations_.emplace(service.name, rotation_of(overlay_, service, now)).first->second;
+        if (rotation.next_step) {
+            due_ = std::min(due_.value_or(*rotation.next_step), *rotation.next_step);
+        }
+        if (const auto former = before.find(service.name); former != before.end()) {
+            log_basis(service, former->second.basis, rotation.basis);
+        }
+        for (std::size_t i = 0; i < rotation.shares.size(); ++i) {
+            const Backend& backend = service.backends[i];
+            if (rotation.shares[i].dead && dead_.emplace(service.name, backend.address).second &&
+                !dead_before.contains({service.name, backend.address})) {
+                went_down(service, backend);
+            }
+        }
+    }
+}
+
+// The one place where a backend goes down for the data plane. What it has not answered, and its UDP, goes to another by
+// itself (ABI_BINDING_DOWN); its live TCP connections are kept or reset.
+void Controller::went_down(const Service& service, const Backend& backend) {
+    if (service.on_down == OnDown::reset) {
+        spdlog::warn("service {}: the connections of backend {} are kept: this version cannot reset them", service.name,
+                     backend.address.text());
     }
 }
 

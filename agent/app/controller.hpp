@@ -6,6 +6,7 @@
 #include <chrono>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "app/health_book.hpp"
@@ -53,8 +54,9 @@ class Controller {
     [[nodiscard]] Result<Outcome> plan(const Config& config) const;
 
     void record(const probe::Target& target, const probe::Outcome& outcome);
-    // After health changed: the same configuration, other schedules.
+    // The same configuration, other schedules: after health changed, and with each step of a slow start.
     void reschedule();
+    [[nodiscard]] std::optional<policy::Instant> reschedule_due() const { return due_; }
 
     [[nodiscard]] const Config& running() const { return running_; }
     [[nodiscard]] const Overlay& overlay() const { return overlay_; }
@@ -62,23 +64,28 @@ class Controller {
     [[nodiscard]] const policy::Identities& identities() const { return ids_; }
     [[nodiscard]] std::uint64_t generation() const { return generation_; }
     [[nodiscard]] bool drift() const { return !diff(applied_, running_).empty(); }
-    [[nodiscard]] bool needs_reschedule() const { return reschedule_; }
+    // Who of a running service takes new connections, as the data plane has it.
+    [[nodiscard]] const policy::Rotation& rotation(const Service& service) const { return rotations_.at(service.name); }
     [[nodiscard]] Admin admin(const Service& service, const Backend& backend) const {
         return overlay_.admin(service, backend);
     }
 
   private:
     [[nodiscard]] Result<void> restore(const store::State& state);
-    [[nodiscard]] Result<policy::Image> compile(const Config& config, const Overlay& overlay,
-                                                policy::Identities& ids) const;
-    [[nodiscard]] bool available(const Overlay& overlay, const Service& service, const Backend& backend) const;
-    [[nodiscard]] bool down(const Service& service, const Backend& backend) const;
+    [[nodiscard]] Result<policy::Image> compile(const Config& config, const Overlay& overlay, policy::Identities& ids,
+                                                policy::Instant now) const;
+    [[nodiscard]] bool joins(const Overlay& overlay, const Service& service, const Backend& backend) const;
+    [[nodiscard]] policy::Rotation rotation_of(const Overlay& overlay, const Service& service,
+                                               policy::Instant now) const;
     void adopt_health();
+    // After the data plane took them.
+    void adopt_rotations(policy::Instant now);
+    void went_down(const Service& service, const Backend& backend);
     [[nodiscard]] Result<void> install(const Config& config, const Overlay& overlay, std::uint64_t generation,
-                                       bool ours_already);
+                                       policy::Instant now, bool ours_already);
     void collect_ids();
     [[nodiscard]] store::State state(std::uint64_t generation, const Change& change) const;
-    void settle(const Change& change, std::uint64_t generation);
+    void settle(const Change& change, std::uint64_t generation, policy::Instant now);
 
     Parts parts_;
     Config running_;
@@ -89,7 +96,9 @@ class Controller {
     policy::Identities ids_;
     policy::References named_; // by the running configuration
     std::uint64_t generation_ = 0;
-    bool reschedule_ = false;
+    std::map<std::string, policy::Rotation> rotations_;    // of the running services
+    std::set<std::pair<std::string, SocketAddress>> dead_; // backends that the data plane has as down
+    std::optional<policy::Instant> due_;
     std::optional<std::chrono::steady_clock::time_point> installed_at_; // by this agent
 };
 

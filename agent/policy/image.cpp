@@ -36,33 +36,20 @@ std::uint8_t abi_snat_of(Snat snat) {
     return abi::ABI_SNAT_MODE_ALWAYS;
 }
 
-// Positions of the backends that take new connections now; the backup ones only where no other does.
-std::vector<std::uint16_t> lookup_table(const Service& service, const Available& available) {
-    const auto weighted = [&](bool backup) {
-        std::vector<Weighted> out;
-        bool any = false;
-        for (const Backend& backend : service.backends) {
-            const bool in = backend.backup == backup && backend.weight > 0 && available(service, backend);
-            any = any || in;
-            out.push_back({.name = backend.address.text(), .weight = in ? backend.weight : 0});
-        }
-        return any ? out : std::vector<Weighted>{};
-    };
-    auto candidates = weighted(false);
-    if (candidates.empty()) {
-        candidates = weighted(true);
+// Positions of the backends that take new connections now.
+std::vector<std::uint16_t> lookup_table(const Service& service, const Rotation& rotation) {
+    std::vector<Weighted> weighted;
+    for (std::size_t i = 0; i < service.backends.size(); ++i) {
+        weighted.push_back({.name = service.backends[i].address.text(), .weight = rotation.shares.at(i).weight});
     }
-    if (candidates.empty()) {
-        return {};
-    }
-    return service.scheduler == Scheduler::round_robin ? round_robin_table(candidates)
-                                                       : maglev_table(candidates, maglev_size(service.backends.size()));
+    return service.scheduler == Scheduler::round_robin ? round_robin_table(weighted)
+                                                       : maglev_table(weighted, maglev_size(service.backends.size()));
 }
 
 class Compiler {
   public:
-    Compiler(const Config& config, const Available& available, Identities& ids, std::uint32_t seed, const Down& down)
-        : config_(config), available_(available), ids_(ids), seed_(seed), down_(down) {}
+    Compiler(const Config& config, const Rotations& rotations, Identities& ids, std::uint32_t seed)
+        : config_(config), rotations_(rotations), ids_(ids), seed_(seed) {}
 
     Result<Image> run() {
         for (const Service& service : config_.services) {
@@ -92,7 +79,8 @@ class Compiler {
             return std::unexpected(id.error());
         }
         image_.named.services.insert(*id);
-        const auto table = lookup_table(service, available_);
+        const Rotation rotation = rotations_(service);
+        const auto table = lookup_table(service, rotation);
         Image::Service out{.id = *id};
         out.vip = {.address = to_abi(service.address.address),
                    .first_port = service.address.ports.first,
@@ -122,8 +110,9 @@ class Compiler {
         image_.services.push_back(out);
         image_.lookup.insert(image_.lookup.end(), table.begin(), table.end());
         add_matches(service, *id);
-        for (const Backend& backend : service.backends) {
-            if (auto done = add(service, *id, backend); !done) {
+        for (std::size_t i = 0; i < service.backends.size(); ++i) {
+            const Backend& backend = service.backends[i];
+            if (auto done = add(service, *id, backend, rotation.shares.at(i).dead); !done) {
                 return std::unexpected(
                     std::move(done.error()).within(fmt::format("backend[{}]", backend.address.text())));
             }
@@ -144,7 +133,7 @@ class Compiler {
         }
     }
 
-    Result<void> add(const Service& service, Id service_id, const Backend& backend) {
+    Result<void> add(const Service& service, Id service_id, const Backend& backend, bool dead) {
         auto endpoint = ids_.endpoints.obtain({.protocol = service.address.protocol, .address = backend.address});
         if (!endpoint) {
             return std::unexpected(endpoint.error());
@@ -163,7 +152,7 @@ class Compiler {
             return std::unexpected(binding.error());
         }
         image_.named.bindings.insert(*binding);
-        const std::uint32_t flags = down_ && down_(service, backend) ? abi::ABI_BINDING_DOWN : 0;
+        const std::uint32_t flags = dead ? abi::ABI_BINDING_DOWN : 0;
         image_.bindings.emplace_back(
             *binding, abi::abi_binding{.service = service_id, .endpoint = *endpoint, .used = 1, .flags = flags});
         abi::abi_backend entry{.binding = *binding, .endpoint = *endpoint, .source_first = 0, .source_count = 0};
@@ -270,19 +259,22 @@ class Compiler {
     }
 
     const Config& config_;
-    const Available& available_;
+    const Rotations& rotations_;
     Identities& ids_;
     std::uint32_t seed_;
-    const Down& down_;
     Image image_;
     std::map<std::pair<std::string, Id>, std::pair<std::uint32_t, std::uint32_t>> sources_;
 };
 
 } // namespace
 
+Result<Image> compile(const Config& config, const Rotations& rotations, Identities& ids, std::uint32_t seed) {
+    return Compiler(config, rotations, ids, seed).run();
+}
+
 Result<Image> compile(const Config& config, const Available& available, Identities& ids, std::uint32_t seed,
                       const Down& down) {
-    return Compiler(config, available, ids, seed, down).run();
+    return compile(config, rotations_of(available, down), ids, seed);
 }
 
 PortArithmetic port_arithmetic(const Config& config) {
