@@ -37,6 +37,7 @@ hostile       | 480 | quick | the main job on a host that would spoil it
 attack        | 480 | quick | a flood of SYNs, malformed frames, limits
 differential  | 300 | quick | the same traffic by proxip and by nftables: no difference
 ports         | 480 | quick | exactly as many connections as ports, and ports that come back
+health        | 480 | quick | checks of each kind: what is ill or gone is out, in time; and no wrong check kills a site
 survive       | 480 | quick | kill -9, no agent, restarts, --detach
 arp           | 480 | quick | VIPs and Proxy IPs in ARP
 quickstart    | 600 | quick | examples/quickstart.sh
@@ -62,7 +63,7 @@ body() { # NAME
     unit) "$bin/proxip_unit_tests" ;;
     packet) "$bin/proxip_packet_tests" ;;
     fuzz) "$bin/proxip_frame_fuzz" --seconds 30 ;; # prints its random seed
-    control | badfiles | attack | ports | survive | arp) "$here/network/$1.sh" ;;
+    control | badfiles | attack | health | ports | survive | arp) "$here/network/$1.sh" ;;
     main-*) "$here/network/main.sh" "${1#main-}" ;;
     main6-*) "$here/network/main.sh" "${1#main6-}" 6 ;;
     pmtu-*) "$here/network/pmtu.sh" "${1#pmtu-}" 4 ;;
