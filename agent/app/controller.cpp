@@ -146,7 +146,7 @@ void Controller::adopt_health() {
 Result<policy::Image> Controller::compile(const Config& config, const Overlay& overlay, policy::Identities& ids,
                                           policy::Instant now) const {
     return policy::compile(
-        config, [&](const Service& service) { return rotation_of(overlay, service, now); }, ids,
+        config, [&](const Service& service) { return rotation_of(overlay, service, now); }, schedules_, ids,
         std::random_device{}());
 }
 
@@ -261,6 +261,7 @@ void Controller::settle(const Change& change, std::uint64_t generation, policy::
         }
     }
     running_ = change.config;
+    schedules_.keep_only(running_);
     overlay_ = change.overlay;
     generation_ = generation;
     parts_.neighbourhood.detach_others(running_.agent);
@@ -290,7 +291,8 @@ void Controller::record(const probe::Target& target, const probe::Outcome& outco
                 target.backend.text(), up ? "up" : "down", outcome.detail);
     // Unknown counts as up: a first good answer changes nothing.
     if (!up || before != policy::Health::unknown) {
-        const policy::Instant soon = now + health_settle;
+        // Between two reschedules checks are answered, also where they take long and backends die one by one.
+        const policy::Instant soon = now + std::max(health_settle, 3 * reschedule_took_);
         due_ = std::min(due_.value_or(soon), soon);
     }
 }
@@ -305,6 +307,7 @@ void Controller::reschedule() {
         return;
     }
     adopt_rotations(now);
+    reschedule_took_ = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - now);
 }
 
 void Controller::adopt_rotations(policy::Instant now) {

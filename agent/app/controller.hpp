@@ -98,6 +98,8 @@ class Controller {
     std::uint64_t generation_ = 0;
     std::map<std::string, policy::Rotation> rotations_;    // of the running services
     std::set<std::pair<std::string, SocketAddress>> dead_; // backends that the data plane has as down
+    mutable policy::Schedules schedules_;                  // a cache
+    std::chrono::milliseconds reschedule_took_{0};         // the last one
     std::optional<policy::Instant> due_;
     std::optional<std::chrono::steady_clock::time_point> installed_at_; // by this agent
 };

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include "model/codec.hpp"
-#include "policy/scheduling.hpp"
 
 namespace proxip::policy {
 
@@ -36,20 +35,11 @@ std::uint8_t abi_snat_of(Snat snat) {
     return abi::ABI_SNAT_MODE_ALWAYS;
 }
 
-// Positions of the backends that take new connections now.
-std::vector<std::uint16_t> lookup_table(const Service& service, const Rotation& rotation) {
-    std::vector<Weighted> weighted;
-    for (std::size_t i = 0; i < service.backends.size(); ++i) {
-        weighted.push_back({.name = service.backends[i].address.text(), .weight = rotation.shares.at(i).weight});
-    }
-    return service.scheduler == Scheduler::round_robin ? round_robin_table(weighted)
-                                                       : maglev_table(weighted, maglev_size(service.backends.size()));
-}
-
 class Compiler {
   public:
-    Compiler(const Config& config, const Rotations& rotations, Identities& ids, std::uint32_t seed)
-        : config_(config), rotations_(rotations), ids_(ids), seed_(seed) {}
+    Compiler(const Config& config, const Rotations& rotations, Schedules& schedules, Identities& ids,
+             std::uint32_t seed)
+        : config_(config), rotations_(rotations), schedules_(schedules), ids_(ids), seed_(seed) {}
 
     Result<Image> run() {
         for (const Service& service : config_.services) {
@@ -80,7 +70,7 @@ class Compiler {
         }
         image_.named.services.insert(*id);
         const Rotation rotation = rotations_(service);
-        const auto table = lookup_table(service, rotation);
+        const auto& table = schedules_.of(service, rotation);
         Image::Service out{.id = *id};
         out.vip = {.address = to_abi(service.address.address),
                    .first_port = service.address.ports.first,
@@ -260,6 +250,7 @@ class Compiler {
 
     const Config& config_;
     const Rotations& rotations_;
+    Schedules& schedules_;
     Identities& ids_;
     std::uint32_t seed_;
     Image image_;
@@ -268,13 +259,15 @@ class Compiler {
 
 } // namespace
 
-Result<Image> compile(const Config& config, const Rotations& rotations, Identities& ids, std::uint32_t seed) {
-    return Compiler(config, rotations, ids, seed).run();
+Result<Image> compile(const Config& config, const Rotations& rotations, Schedules& schedules, Identities& ids,
+                      std::uint32_t seed) {
+    return Compiler(config, rotations, schedules, ids, seed).run();
 }
 
 Result<Image> compile(const Config& config, const Available& available, Identities& ids, std::uint32_t seed,
                       const Down& down) {
-    return compile(config, rotations_of(available, down), ids, seed);
+    Schedules schedules;
+    return compile(config, rotations_of(available, down), schedules, ids, seed);
 }
 
 PortArithmetic port_arithmetic(const Config& config) {

@@ -9,6 +9,7 @@
 #include "policy/abi.hpp"
 #include "policy/identities.hpp"
 #include "policy/rotation.hpp"
+#include "policy/schedules.hpp"
 
 namespace proxip::policy {
 
@@ -39,8 +40,8 @@ struct Image {
 };
 
 // `ids` gains what is new. Refused when a table of the kernel is too small.
-[[nodiscard]] Result<Image> compile(const Config& config, const Rotations& rotations, Identities& ids,
-                                    std::uint32_t seed);
+[[nodiscard]] Result<Image> compile(const Config& config, const Rotations& rotations, Schedules& schedules,
+                                    Identities& ids, std::uint32_t seed);
 // Where each backend is judged by itself. Without `down` nothing is.
 [[nodiscard]] Result<Image> compile(const Config& config, const Available& available, Identities& ids,
                                     std::uint32_t seed, const Down& down = {});

@@ -108,12 +108,16 @@ asio::awaitable<Outcome> HttpsProbe::talk() {
     if (const auto named = name_server(stream, check(), target().backend.address); !named) {
         co_return not_made(named.error().text());
     }
+    session_.offer(stream);
     boost::system::error_code error;
     co_await stream.async_handshake(asio::ssl::stream_base::client, asio::redirect_error(asio::use_awaitable, error));
     if (error) {
+        session_.forget();
         co_return handshake_failure(stream, error);
     }
-    co_return co_await exchange(stream, request_, check().status, started());
+    const Outcome outcome = co_await exchange(stream, request_, check().status, started());
+    session_.keep(stream, check()); // TLS 1.3 gives its ticket only behind the handshake
+    co_return outcome;
 }
 
 } // namespace proxip::probe

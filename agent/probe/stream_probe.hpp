@@ -9,6 +9,7 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include "probe/probe.hpp"
+#include "probe/tls.hpp"
 
 namespace proxip::probe {
 
@@ -56,6 +57,7 @@ class HttpsProbe final : public StreamProbe {
     [[nodiscard]] boost::asio::awaitable<Outcome> talk() override;
 
     std::shared_ptr<Means> means_;
+    TlsSession session_;
     std::string request_;
 };
 

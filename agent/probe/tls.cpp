@@ -50,6 +50,21 @@ Result<std::shared_ptr<ssl::context>> TlsContexts::get(const Check& check) {
     return context;
 }
 
+void TlsSession::offer(TlsStream& stream) const {
+    if (session_) {
+        SSL_set_session(stream.native_handle(), session_.get());
+    }
+}
+
+void TlsSession::keep(TlsStream& stream, const Check& check) {
+    if (check.verify) {
+        return;
+    }
+    // It is hung up without a farewell, which OpenSSL would take for a broken session, not to be resumed.
+    SSL_set_shutdown(stream.native_handle(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    session_.reset(SSL_get1_session(stream.native_handle()));
+}
+
 Result<void> name_server(TlsStream& stream, const Check& check, const Address& backend) {
     SSL* const handle = stream.native_handle();
     const std::string name = check.host.empty() ? backend.text() : check.host;

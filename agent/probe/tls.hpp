@@ -33,6 +33,21 @@ class TlsContexts {
     std::map<std::pair<bool, std::string>, Loaded> loaded_; // by verify and ca_file
 };
 
+// A session that was agreed on before is resumed: half the work of a handshake. Not where certificates are verified,
+// for a resumed session shows none.
+class TlsSession {
+  public:
+    void offer(TlsStream& stream) const;
+    void keep(TlsStream& stream, const Check& check);
+    void forget() { session_.reset(); }
+
+  private:
+    struct Free {
+        void operator()(SSL_SESSION* session) const { SSL_SESSION_free(session); }
+    };
+    std::unique_ptr<SSL_SESSION, Free> session_;
+};
+
 // Whom it asks for (RFC 6066 section 3), and whose name the certificate must have where it is verified.
 [[nodiscard]] Result<void> name_server(TlsStream& stream, const Check& check, const Address& backend);
 [[nodiscard]] Outcome handshake_failure(TlsStream& stream, const boost::system::error_code& error);

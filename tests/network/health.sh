@@ -172,8 +172,8 @@ check "by each check" wait_until 10 all_checked
 
 section "the backup stands in"
 touch "$LAB_DIR/sick-s1" "$LAB_DIR/sick-s2"
-check "both servers are out" wait_until 5 state_is web 1.1.1.11:80 down
-check "both servers are out" wait_until 5 state_is web 1.1.1.12:80 down
+check "one server is out" wait_until 5 state_is web 1.1.1.11:80 down
+check "and the other" wait_until 5 state_is web 1.1.1.12:80 down
 check_equal "the backup serves" "r1 x10" "$(who 10)"
 
 section "none is left"
@@ -195,7 +195,7 @@ check "one is well again: keep-last ends" wait_until 5 state_is kept 1.1.1.11:80
 check_equal "it has all" "s2 x10" "$(who 10 "$KEPT")"
 check "min_up is met" wait_until 5 state_is trusted 1.1.1.11:80 down
 check_equal "by it alone" "s2 x10" "$(who 10 "$TRUSTED")"
-check "and web has it before its backup" wait_until 5 state_is web 1.1.1.12:80 up
+check "it is noticed" wait_until 5 state_is web 1.1.1.12:80 up
 check_equal "and web has it before its backup" "s2 x10" "$(who 10)"
 rm "$LAB_DIR/sick-s1" "$LAB_DIR/sick-r1"
 check "all are well" wait_until 10 all_checked

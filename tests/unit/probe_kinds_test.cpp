@@ -2,7 +2,6 @@
 
 #include <array>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 
 #include <boost/asio/co_spawn.hpp>
@@ -21,6 +20,7 @@
 
 #include "net_namespace.hpp"
 #include "probe_bench.hpp"
+#include "probe_certificates.hpp"
 
 using namespace std::chrono_literals;
 using namespace proxip;
@@ -94,41 +94,6 @@ Target web(std::uint16_t port, CheckType type = CheckType::http) {
     made.check.type = type;
     return made;
 }
-
-// An authority, and a server's certificate of its own; both by openssl(1), as a user would make them.
-class Certificates {
-  public:
-    Certificates() {
-        std::string name = (std::filesystem::temp_directory_path() / "proxip-tls-XXXXXX").string();
-        REQUIRE(::mkdtemp(name.data()) != nullptr);
-        folder_ = name;
-        run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem -days 2 "
-            "-subj '/CN=test authority'");
-        run("openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout server.key -out server.csr "
-            "-subj /CN=www.example.org");
-        std::ofstream(folder_ / "names") << "subjectAltName=DNS:www.example.org,IP:127.0.0.1\n";
-        run("openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names "
-            "-out server.pem");
-    }
-    Certificates(const Certificates&) = delete;
-    Certificates& operator=(const Certificates&) = delete;
-    ~Certificates() { std::filesystem::remove_all(folder_); }
-
-    [[nodiscard]] std::string path(const char* name) const { return (folder_ / name).string(); }
-    [[nodiscard]] asio::ssl::context server_context() const {
-        asio::ssl::context context(asio::ssl::context::tls_server);
-        context.use_certificate_chain_file(path("server.pem"));
-        context.use_private_key_file(path("server.key"), asio::ssl::context::pem);
-        return context;
-    }
-
-  private:
-    void run(const std::string& command) const {
-        INFO(command);
-        REQUIRE(std::system(fmt::format("cd {} && {} >log 2>&1", folder_.string(), command).c_str()) == 0);
-    }
-    std::filesystem::path folder_;
-};
 
 // Of this thread, while it lives: as an agent without CAP_NET_RAW.
 class WithoutRawSockets {

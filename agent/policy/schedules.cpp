@@ -1,0 +1,25 @@
+#include "policy/schedules.hpp"
+
+#include <utility>
+
+namespace proxip::policy {
+
+const std::vector<std::uint16_t>& Schedules::of(const Service& service, const Rotation& rotation) {
+    std::vector<Weighted> from;
+    for (std::size_t i = 0; i < service.backends.size(); ++i) {
+        from.push_back({.name = service.backends[i].address.text(), .weight = rotation.shares.at(i).weight});
+    }
+    Made& made = made_[service.name];
+    if (made.scheduler != service.scheduler || made.from != from) {
+        auto table = service.scheduler == Scheduler::round_robin ? round_robin_table(from)
+                                                                 : maglev_table(from, maglev_size(from.size()));
+        made = {.scheduler = service.scheduler, .from = std::move(from), .table = std::move(table)};
+    }
+    return made.table;
+}
+
+void Schedules::keep_only(const Config& config) {
+    std::erase_if(made_, [&config](const auto& made) { return config.service(made.first) == nullptr; });
+}
+
+} // namespace proxip::policy
