@@ -62,7 +62,7 @@ std::string text_of(const std::vector<api::ServiceView>& services, bool wide) {
 std::string text_of(const std::vector<api::BackendView>& backends, bool wide) {
     Table table(columns(
         {{"SERVICE"}, {"BACKEND"}, {"WEIGHT", Align::right}, {"STATE"}, {"CONNS", Align::right}, {"LAST CHECK"}}, wide,
-        {{"HEALTH"}, {"ADMIN"}, {"BACKUP"}}));
+        {{"HEALTH"}, {"ADMIN"}, {"BACKUP"}, {"SHARE", Align::right}}));
     for (const auto& backend : backends) {
         std::vector<std::string> cells{backend.service,
                                        backend.address,
@@ -70,7 +70,8 @@ std::string text_of(const std::vector<api::BackendView>& backends, bool wide) {
                                        backend.state,
                                        human_count(backend.connections),
                                        backend.last_check};
-        widen(cells, wide, {backend.health, backend.admin, yes_no(backend.backup)});
+        widen(cells, wide,
+              {backend.health, backend.admin, yes_no(backend.backup), fmt::format("{:.1f} %", 100 * backend.share)});
         table.row(cells);
     }
     return table.text();

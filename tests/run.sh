@@ -43,6 +43,7 @@ differential  | 300 | quick | the same traffic by proxip and by nftables: no dif
 ports         | 480 | quick | exactly as many connections as ports, and ports that come back
 ends          | 300 | quick | connections that the load balancer ends: idle, by hand
 ends6         | 300 | quick | the same with IPv6
+health        | 480 | quick | checks of each kind: what is ill or gone is out, in time; and no wrong check kills a site
 survive       | 480 | quick | kill -9, no agent, restarts, --detach
 faults        | 480 | quick | what goes wrong around it: kills, files, neighbours, routes, interfaces, bpffs
 upgrade       | 300 | quick | a new agent over a running data plane, the same version or another
@@ -70,7 +71,7 @@ body() { # NAME
     unit) "$bin/proxip_unit_tests" ;;
     packet) "$bin/proxip_packet_tests" ;;
     fuzz) "$bin/proxip_frame_fuzz" --seconds 30 ;; # prints its random seed
-    control | change | scale | badfiles | attack | ports | survive | faults | upgrade | arp) "$here/network/$1.sh" ;;
+    control | change | scale | badfiles | attack | health | ports | survive | faults | upgrade | arp) "$here/network/$1.sh" ;;
     main-*) "$here/network/main.sh" "${1#main-}" ;;
     main6-*) "$here/network/main.sh" "${1#main6-}" 6 ;;
     pmtu-*) "$here/network/pmtu.sh" "${1#pmtu-}" 4 ;;

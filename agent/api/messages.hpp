@@ -71,6 +71,14 @@ struct CheckPatch {
     std::optional<Millis> timeout;
     std::optional<std::uint32_t> rise;
     std::optional<std::uint32_t> fall;
+    std::optional<Millis> jitter;
+    std::optional<std::string> path;
+    std::optional<std::string> host;
+    std::optional<StatusSet> status;
+    std::optional<bool> verify;
+    std::optional<std::string> ca_file;
+    std::optional<std::string> send;
+    std::optional<std::string> expect;
 };
 struct IdlePatch {
     std::optional<Millis> syn;
@@ -86,6 +94,10 @@ struct ServicePatch {
     std::optional<Millis> affinity;
     std::optional<OnIdle> on_idle;
     std::optional<OnFailure> on_failure;
+    std::optional<OnDown> on_down;
+    std::optional<OnAllDown> on_all_down;
+    std::optional<std::uint32_t> min_up;
+    std::optional<Millis> slow_start;
     std::optional<std::uint32_t> max_connections;
     std::optional<std::uint32_t> max_connections_per_client;
     std::optional<std::vector<Prefix>> allow; // empty: everyone
@@ -232,6 +244,7 @@ struct BackendView {
     bool backup = false;
     std::uint64_t connections = 0;
     std::string last_check; // "connected in 0.3 ms", "connection refused", "" before the first
+    double share = 0;       // of the service's new connections, from 0 to 1
 };
 
 struct ServiceView {

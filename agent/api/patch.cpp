@@ -25,6 +25,14 @@ void put(Check& check, const CheckPatch& patch) {
     set(check.timeout, patch.timeout);
     set(check.rise, patch.rise);
     set(check.fall, patch.fall);
+    set(check.jitter, patch.jitter);
+    set(check.path, patch.path);
+    set(check.host, patch.host);
+    set(check.status, patch.status);
+    set(check.verify, patch.verify);
+    set(check.ca_file, patch.ca_file);
+    set(check.send, patch.send);
+    set(check.expect, patch.expect);
 }
 
 void put(IdleTimeouts& idle, const IdlePatch& patch) {
@@ -44,6 +52,10 @@ Service patched(Service service, const ServicePatch& patch) {
     set(service.affinity, patch.affinity);
     set(service.on_idle, patch.on_idle);
     set(service.on_failure, patch.on_failure);
+    set(service.on_down, patch.on_down);
+    set(service.on_all_down, patch.on_all_down);
+    set(service.min_up, patch.min_up);
+    set(service.slow_start, patch.slow_start);
     set(service.max_connections, patch.max_connections);
     set(service.max_connections_per_client, patch.max_connections_per_client);
     set(service.allow, patch.allow);

@@ -92,6 +92,14 @@ void describe(V& v, T& it) {
     v("timeout", it.timeout);
     v("rise", it.rise);
     v("fall", it.fall);
+    v("jitter", it.jitter);
+    v("path", it.path);
+    v("host", it.host);
+    v("status", it.status);
+    v("verify", it.verify);
+    v("ca_file", it.ca_file);
+    v("send", it.send);
+    v("expect", it.expect);
 }
 
 template <typename V, Of<IdlePatch> T>
@@ -111,6 +119,10 @@ void describe(V& v, T& it) {
     v("affinity", it.affinity);
     v("on_idle", it.on_idle);
     v("on_failure", it.on_failure);
+    v("on_down", it.on_down);
+    v("on_all_down", it.on_all_down);
+    v("min_up", it.min_up);
+    v("slow_start", it.slow_start);
     v("max_connections", it.max_connections);
     v("max_connections_per_client", it.max_connections_per_client);
     v("allow", it.allow);
@@ -275,6 +287,7 @@ void describe(V& v, T& it) {
     v("backup", it.backup);
     v("connections", it.connections);
     v("last_check", it.last_check);
+    v.defaulted("share", it.share);
 }
 
 template <typename V, Of<ServiceView> T>

@@ -13,6 +13,7 @@
 #include <spdlog/spdlog.h>
 
 #include "app/controller.hpp"
+#include "app/descriptors.hpp"
 #include "app/handlers.hpp"
 #include "app/idle_watch.hpp"
 #include "app/neighbourhood.hpp"
@@ -31,7 +32,6 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr std::chrono::milliseconds netlink_settle{20};
-constexpr std::chrono::milliseconds health_settle{10}; // a switch that dies takes many backends at once
 constexpr std::chrono::seconds tick_interval{2};
 
 Result<std::string> read_file(const std::filesystem::path& path) {
@@ -75,12 +75,14 @@ class Agent {
     explicit Agent(const Options& options) : options_(options), signals_(loop_, SIGTERM, SIGINT, SIGHUP) {}
 
     Result<void> run() {
+        raise_descriptor_limit();
         if (auto begun = begin(); !begun) {
             return begun;
         }
         await_signal();
         await_tick();
         await_trial();
+        await_reschedule();
         notify_systemd("READY=1");
         spdlog::info("ready: generation {}, {} services", controller_->generation(),
                      controller_->running().services.size());
@@ -139,6 +141,7 @@ class Agent {
                                                    [this](const api::Request& request, const serve::Peer& /*peer*/) {
                                                        auto answer = handlers_->handle(request);
                                                        await_trial();
+                                                       await_reschedule();
                                                        return answer;
                                                    },
                                                    {});
@@ -171,6 +174,7 @@ class Agent {
         if (applied) {
             spdlog::info("{} applied: generation {}", options_.config.string(), applied->generation);
             notify_systemd(fmt::format("READY=1\nSTATUS=generation {}", applied->generation));
+            await_reschedule();
         } else {
             controller_->refuse_file(applied.error().text());
             spdlog::error("not reloaded, generation {} runs on: {}", controller_->generation(), applied.error().text());
@@ -215,15 +219,26 @@ class Agent {
 
     void probed(const probe::Target& target, const probe::Outcome& outcome) {
         controller_->record(target, outcome);
-        if (!controller_->needs_reschedule() || reschedule_waits_) {
+        await_reschedule();
+    }
+
+    // Called after whatever may have changed when the schedules are due.
+    void await_reschedule() {
+        const auto due = controller_->reschedule_due();
+        if (due == reschedule_at_) {
             return;
         }
-        reschedule_waits_ = true;
-        reschedule_.expires_after(health_settle);
-        reschedule_.async_wait([this](const boost::system::error_code& error) {
-            reschedule_waits_ = false;
-            if (!error) {
+        reschedule_at_ = due;
+        reschedule_.cancel();
+        if (!due) {
+            return;
+        }
+        reschedule_.expires_at(*due);
+        reschedule_.async_wait([this, due](const boost::system::error_code& error) {
+            if (!error && reschedule_at_ == due) { // else it ran out just before it was cancelled
+                reschedule_at_.reset();
                 controller_->reschedule();
+                await_reschedule();
             }
         });
     }
@@ -233,9 +248,9 @@ class Agent {
     asio::signal_set signals_;
     asio::steady_timer tick_{loop_};
     asio::steady_timer reschedule_{loop_};
-    bool reschedule_waits_ = false;
     asio::steady_timer trial_timer_{loop_};
     std::optional<Trial::Clock::time_point> trial_deadline_; // that the timer waits for
+    std::optional<policy::Instant> reschedule_at_;
     std::unique_ptr<store::Store> store_;
     std::unique_ptr<dataplane::Dataplane> dataplane_;
     std::unique_ptr<Neighbourhood> neighbourhood_;

@@ -15,12 +15,21 @@ namespace {
 
 // A command answers when the next hops that it needs are known, or after this long.
 constexpr std::chrono::milliseconds next_hop_patience{50};
+constexpr std::chrono::milliseconds health_settle{10}; // a switch that dies takes many backends at once
+constexpr std::chrono::seconds install_retry{1};
 
 // What the file undoes of what was changed by hand, or by another file, since it was last read.
 void log_dropped(const Config& running, const Config& file) {
     for (const auto& change : diff(running, file)) {
         spdlog::warn("the file drops a change by hand: {} {}: \"{}\" -> \"{}\"", change.action, change.path,
                      change.from, change.to);
+    }
+}
+
+void log_basis(const Service& service, policy::Basis before, policy::Basis now) {
+    if (now != before) {
+        const auto level = now == policy::Basis::checks ? spdlog::level::info : spdlog::level::warn;
+        spdlog::log(level, "service {}: {}", service.name, policy::basis_text(now));
     }
 }
 
@@ -85,8 +94,9 @@ Result<void> Controller::restore(const store::State& state) {
     if (auto attached = parts_.neighbourhood.attach(running_.agent, running_.agent); !attached) {
         return attached;
     }
+    const policy::Instant now = std::chrono::steady_clock::now();
     Prepared prepared{.outcome = {}, .ids = ids_, .image = {}};
-    auto image = compile(running_, overlay_, prepared.ids);
+    auto image = compile(running_, overlay_, prepared.ids, now);
     if (!image) {
         return std::unexpected(image.error());
     }
@@ -95,6 +105,7 @@ Result<void> Controller::restore(const store::State& state) {
         return done;
     }
     parts_.neighbourhood.detach_others(running_.agent);
+    adopt_rotations(std::chrono::steady_clock::now());
     parts_.checker.watch(HealthBook::targets(running_));
     spdlog::info("generation {} restored", generation_);
     return {};
@@ -102,13 +113,30 @@ Result<void> Controller::restore(const store::State& state) {
 
 // ---- changes
 
-bool Controller::down(const Service& service, const Backend& backend) const {
-    return service.check.type != CheckType::none &&
-           health_.state(service.name, backend.address) == policy::Health::down;
+// Of a service that runs, one that was added or enabled again.
+bool Controller::joins(const Overlay& overlay, const Service& service, const Backend& backend) const {
+    const Service* before = running_.service(service.name);
+    if (before == nullptr || overlay.admin(service, backend) != Admin::enabled) {
+        return false;
+    }
+    const Backend* known = before->find(backend.address);
+    return known == nullptr || overlay_.admin(*before, *known) != Admin::enabled;
 }
 
-bool Controller::available(const Overlay& overlay, const Service& service, const Backend& backend) const {
-    return overlay.admin(service, backend) == Admin::enabled && !down(service, backend);
+policy::Rotation Controller::rotation_of(const Overlay& overlay, const Service& service, policy::Instant now) const {
+    std::vector<policy::Standing> standings;
+    for (const Backend& backend : service.backends) {
+        auto standing = health_.standing(service.name, backend.address);
+        standing.admin = overlay.admin(service, backend);
+        if (service.check.type == CheckType::none) { // the check may just be going
+            standing.health = policy::Health::unknown;
+        }
+        if (joins(overlay, service, backend)) {
+            standing.joined = now;
+        }
+        standings.push_back(standing);
+    }
+    return policy::rotation(service, standings, now);
 }
 
 std::set<policy::Id> Controller::bindings_of(const std::string& name,
@@ -135,16 +163,18 @@ void Controller::adopt_health() {
             const auto bindings = bindings_of(service.name, {backend.address});
             if (!bindings.empty() && parts_.dataplane.is_down(*bindings.begin())) {
                 health_.adopt_down(service.name, backend.address);
+            } else if (!bindings.empty()) {
+                health_.adopt_serving(service.name, backend.address);
             }
         }
     }
 }
 
-Result<policy::Image> Controller::compile(const Config& config, const Overlay& overlay, policy::Identities& ids) {
+Result<policy::Image> Controller::compile(const Config& config, const Overlay& overlay, policy::Identities& ids,
+                                          policy::Instant now) {
     return policy::compile(
-        config, [&](const Service& service, const Backend& backend) { return available(overlay, service, backend); },
-        ids, std::random_device{}(),
-        [&](const Service& service, const Backend& backend) { return down(service, backend); }, &schedules_);
+        config, [&](const Service& service) { return rotation_of(overlay, service, now); }, schedules_, ids,
+        std::random_device{}());
 }
 
 Result<void> Controller::install(const Config& config, Prepared prepared, std::uint64_t generation, bool ours_already) {
@@ -161,7 +191,7 @@ Result<void> Controller::install(const Config& config, Prepared prepared, std::u
     return {};
 }
 
-Result<Controller::Prepared> Controller::prepare(const Config& config, const Overlay& overlay) {
+Result<Controller::Prepared> Controller::prepare(const Config& config, const Overlay& overlay, policy::Instant now) {
     if (auto valid = validate(config); !valid) {
         return std::unexpected(valid.error());
     }
@@ -171,7 +201,7 @@ Result<Controller::Prepared> Controller::prepare(const Config& config, const Ove
     }
     (void)collect_ids();
     Prepared out{.outcome = {}, .ids = ids_, .image = {}};
-    auto image = compile(config, overlay, out.ids);
+    auto image = compile(config, overlay, out.ids, now);
     if (!image) {
         return std::unexpected(image.error());
     }
@@ -188,7 +218,7 @@ Result<Controller::Prepared> Controller::prepare(const Config& config, const Ove
 }
 
 Result<Controller::Outcome> Controller::plan(const Config& config, const Overlay& overlay) {
-    auto prepared = prepare(config, overlay.kept_for(config));
+    auto prepared = prepare(config, overlay.kept_for(config), std::chrono::steady_clock::now());
     return prepared ? Result<Outcome>(std::move(prepared->outcome)) : std::unexpected(prepared.error());
 }
 
@@ -208,7 +238,8 @@ Result<Controller::Outcome> Controller::commit(Change change) {
         return std::unexpected(admitted.error());
     }
     change.overlay = change.overlay.kept_for(change.config);
-    auto prepared = prepare(change.config, change.overlay);
+    const policy::Instant now = std::chrono::steady_clock::now();
+    auto prepared = prepare(change.config, change.overlay, now);
     if (!prepared) {
         return std::unexpected(prepared.error());
     }
@@ -238,7 +269,7 @@ Result<Controller::Outcome> Controller::commit(Change change) {
         outcome.warnings.emplace_back("nothing changed: there is nothing to confirm");
     }
     trial_ = trial;
-    settle(change, next);
+    settle(change, next, now);
     if (auto committed = parts_.store.commit(); !committed) {
         // The kernel has taken it and it is on disk as prepared: a restart finds it by its generation.
         spdlog::error("{}", committed.error().text());
@@ -248,15 +279,24 @@ Result<Controller::Outcome> Controller::commit(Change change) {
     return outcome;
 }
 
-void Controller::settle(const Change& change, std::uint64_t generation) {
+void Controller::settle(const Change& change, std::uint64_t generation, policy::Instant now) {
     former_names_ = former_names_after(change.config);
     applied_ = change.applied.value_or(std::move(applied_));
     file_digest_ = change.digest.value_or(file_digest_);
+    health_.follow(change.config);
+    for (const Service& service : change.config.services) {
+        for (const Backend& backend : service.backends) {
+            if (joins(change.overlay, service, backend)) {
+                health_.join(service.name, backend.address, now);
+            }
+        }
+    }
     running_ = change.config;
+    schedules_.keep_only(running_);
     overlay_ = change.overlay;
     generation_ = generation;
     parts_.neighbourhood.detach_others(running_.agent);
-    health_.follow(running_);
+    adopt_rotations(now);
     parts_.checker.watch(HealthBook::targets(running_));
 }
 
@@ -274,24 +314,67 @@ Result<Controller::Outcome> Controller::commit_own_file(const Config& file, cons
 // ---- health
 
 void Controller::record(const probe::Target& target, const probe::Outcome& outcome) {
+    const policy::Instant now = std::chrono::steady_clock::now();
     const auto before = health_.state(target.service, target.backend);
-    if (!health_.record(target, outcome)) {
+    if (!health_.record(target, outcome, now)) {
         return;
     }
     const bool up = health_.state(target.service, target.backend) == policy::Health::up;
     spdlog::log(up ? spdlog::level::info : spdlog::level::warn, "service {}: backend {} is {} ({})", target.service,
                 target.backend.text(), up ? "up" : "down", outcome.detail);
     // Unknown counts as up: a first good answer changes nothing.
-    reschedule_ = reschedule_ || !(up && before == policy::Health::unknown);
+    if (!up || before != policy::Health::unknown) {
+        // Between two reschedules checks are answered, also where they take long and backends die one by one.
+        const policy::Instant soon = now + std::max(health_settle, 3 * reschedule_took_);
+        due_ = std::min(due_.value_or(soon), soon);
+    }
 }
 
 void Controller::reschedule() {
-    reschedule_ = false;
-    auto image = compile(running_, overlay_, ids_);
+    const policy::Instant now = std::chrono::steady_clock::now();
+    auto image = compile(running_, overlay_, ids_, now);
     auto done = image ? parts_.dataplane.install(*image, generation_) : std::unexpected(image.error());
     if (!done) {
         spdlog::error("{}", done.error().text());
-        reschedule_ = true;
+        due_ = now + install_retry;
+        return;
+    }
+    adopt_rotations(now);
+    reschedule_took_ = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - now);
+}
+
+void Controller::adopt_rotations(policy::Instant now) {
+    const auto before = std::exchange(rotations_, {});
+    const auto dead_before = std::exchange(dead_, {});
+    due_.reset();
+    for (const Service& service : running_.services) {
+        const auto& rotation = rotations_.emplace(service.name, rotation_of(overlay_, service, now)).first->second;
+        if (rotation.next_step) {
+            due_ = std::min(due_.value_or(*rotation.next_step), *rotation.next_step);
+        }
+        if (const auto former = before.find(service.name); former != before.end()) {
+            log_basis(service, former->second.basis, rotation.basis);
+        }
+        for (std::size_t i = 0; i < rotation.shares.size(); ++i) {
+            const Backend& backend = service.backends[i];
+            if (rotation.shares[i].dead && dead_.emplace(service.name, backend.address).second &&
+                !dead_before.contains({service.name, backend.address})) {
+                went_down(service, backend);
+            }
+        }
+    }
+}
+
+// The one place where a backend goes down for the data plane. What it has not answered, and its UDP, goes to another by
+// itself (ABI_BINDING_DOWN); its live TCP connections are kept or reset.
+void Controller::went_down(const Service& service, const Backend& backend) {
+    if (service.on_down == OnDown::reset) {
+        const auto bindings = bindings_of(service.name, {backend.address});
+        const std::size_t ended = parts_.dataplane.end_connections([&](const dataplane::Connection& connection) {
+            return connection.protocol == Protocol::tcp && bindings.contains(connection.binding);
+        });
+        spdlog::info("service {}: {} connections of backend {} were reset", service.name, ended,
+                     backend.address.text());
     }
 }
 

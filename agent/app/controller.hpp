@@ -70,8 +70,9 @@ class Controller {
     void tick();
 
     void record(const probe::Target& target, const probe::Outcome& outcome);
-    // After health changed: the same configuration, other schedules.
+    // The same configuration, other schedules: after health changed, and with each step of a slow start.
     void reschedule();
+    [[nodiscard]] std::optional<policy::Instant> reschedule_due() const { return due_; }
 
     [[nodiscard]] const Config& running() const { return running_; }
     [[nodiscard]] const Overlay& overlay() const { return overlay_; }
@@ -96,7 +97,8 @@ class Controller {
     [[nodiscard]] const std::string& file_trouble() const { return file_trouble_; }
 
     [[nodiscard]] bool drift() const { return !diff(applied_, running_).empty(); }
-    [[nodiscard]] bool needs_reschedule() const { return reschedule_; }
+    // Who of a running service takes new connections, as the data plane has it.
+    [[nodiscard]] const policy::Rotation& rotation(const Service& service) const { return rotations_.at(service.name); }
     [[nodiscard]] Admin admin(const Service& service, const Backend& backend) const {
         return overlay_.admin(service, backend);
     }
@@ -109,11 +111,16 @@ class Controller {
     };
 
     [[nodiscard]] Result<void> restore(const store::State& state);
-    [[nodiscard]] Result<policy::Image> compile(const Config& config, const Overlay& overlay, policy::Identities& ids);
-    [[nodiscard]] bool available(const Overlay& overlay, const Service& service, const Backend& backend) const;
-    [[nodiscard]] bool down(const Service& service, const Backend& backend) const;
+    [[nodiscard]] Result<policy::Image> compile(const Config& config, const Overlay& overlay, policy::Identities& ids,
+                                                policy::Instant now);
+    [[nodiscard]] bool joins(const Overlay& overlay, const Service& service, const Backend& backend) const;
+    [[nodiscard]] policy::Rotation rotation_of(const Overlay& overlay, const Service& service,
+                                               policy::Instant now) const;
     void adopt_health();
-    [[nodiscard]] Result<Prepared> prepare(const Config& config, const Overlay& overlay);
+    // After the data plane took them.
+    void adopt_rotations(policy::Instant now);
+    void went_down(const Service& service, const Backend& backend);
+    [[nodiscard]] Result<Prepared> prepare(const Config& config, const Overlay& overlay, policy::Instant now);
     [[nodiscard]] Result<void> install(const Config& config, Prepared prepared, std::uint64_t generation,
                                        bool ours_already);
     [[nodiscard]] bool collect_ids();
@@ -122,7 +129,7 @@ class Controller {
     [[nodiscard]] store::State state(std::uint64_t generation, const Change& change,
                                      const std::optional<Trial>& trial) const;
     [[nodiscard]] std::map<ServiceAddress, std::string> former_names_after(const Config& config) const;
-    void settle(const Change& change, std::uint64_t generation);
+    void settle(const Change& change, std::uint64_t generation, policy::Instant now);
 
     Parts parts_;
     Config running_;
@@ -132,12 +139,15 @@ class Controller {
     HealthBook health_;
     policy::Identities ids_;
     policy::References named_; // by the running configuration
-    policy::Schedules schedules_;
     std::uint64_t generation_ = 0;
-    bool reschedule_ = false;
     std::optional<Trial> trial_;
     std::map<ServiceAddress, std::string> former_names_; // of services that were removed
     std::string file_trouble_;
+    std::map<std::string, policy::Rotation> rotations_;    // of the running services
+    std::set<std::pair<std::string, SocketAddress>> dead_; // backends that the data plane has as down
+    policy::Schedules schedules_;
+    std::chrono::milliseconds reschedule_took_{0}; // the last one
+    std::optional<policy::Instant> due_;
     std::optional<std::chrono::steady_clock::time_point> installed_at_; // by this agent
     std::chrono::steady_clock::time_point next_collection_;
 };

@@ -14,44 +14,93 @@ std::vector<probe::Target> HealthBook::targets(const Config& config) {
     return out;
 }
 
+HealthBook::Entry HealthBook::followed(const Entry* known, const Check& check) {
+    Entry entry = known != nullptr ? *known : Entry{};
+    const bool checked = check.type != CheckType::none;
+    if (known != nullptr && entry.checked != checked) { // it served unchecked, or is to
+        entry.hysteresis.adopt_serving();
+        entry.went_down.reset();
+        entry.last_check.clear();
+    }
+    entry.checked = checked;
+    entry.hysteresis.retune(check.rise, check.fall);
+    return entry;
+}
+
 void HealthBook::follow(const Config& config) {
     std::map<Key, Entry> kept;
-    for (const probe::Target& target : targets(config)) {
-        const Key key(target.service, target.backend);
-        Entry entry;
-        if (auto known = entries_.find(key); known != entries_.end()) {
-            entry = known->second;
+    for (const Service& service : config.services) {
+        for (const Backend& backend : service.backends) {
+            kept.emplace(Key(service.name, backend.address),
+                         followed(find(service.name, backend.address), service.check));
         }
-        entry.hysteresis.retune(target.check.rise, target.check.fall);
-        kept.emplace(key, entry);
     }
     entries_ = std::move(kept);
 }
 
-bool HealthBook::record(const probe::Target& target, const probe::Outcome& outcome) {
-    auto entry = entries_.find({target.service, target.backend});
-    if (entry == entries_.end()) {
+bool HealthBook::record(const probe::Target& target, const probe::Outcome& outcome, policy::Instant now) {
+    auto found = entries_.find({target.service, target.backend});
+    if (found == entries_.end() || !found->second.checked) {
         return false;
     }
-    entry->second.last_check = outcome.detail;
+    Entry& entry = found->second;
+    entry.last_check = outcome.detail;
+    const policy::Health before = entry.hysteresis.state();
     // A check that this host could not make says nothing of the backend.
-    return outcome.made && entry->second.hysteresis.observe(outcome.success).has_value();
+    if (!outcome.made || !entry.hysteresis.observe(outcome.success)) {
+        return false;
+    }
+    if (outcome.success) {
+        entry.joined = before == policy::Health::down ? std::optional(now) : entry.joined;
+        entry.went_down.reset();
+    } else {
+        entry.went_down = now;
+    }
+    return true;
+}
+
+void HealthBook::join(const std::string& service, const SocketAddress& backend, policy::Instant now) {
+    if (auto found = entries_.find({service, backend}); found != entries_.end()) {
+        found->second.joined = now;
+    }
 }
 
 void HealthBook::adopt_down(const std::string& service, const SocketAddress& backend) {
-    if (auto entry = entries_.find({service, backend}); entry != entries_.end()) {
-        entry->second.hysteresis.adopt(policy::Health::down);
+    if (auto found = entries_.find({service, backend}); found != entries_.end() && found->second.checked) {
+        found->second.hysteresis.adopt(policy::Health::down);
     }
 }
 
+void HealthBook::adopt_serving(const std::string& service, const SocketAddress& backend) {
+    if (auto found = entries_.find({service, backend}); found != entries_.end()) {
+        found->second.hysteresis.adopt_serving();
+    }
+}
+
+const HealthBook::Entry* HealthBook::find(const std::string& service, const SocketAddress& backend) const {
+    auto found = entries_.find({service, backend});
+    return found == entries_.end() ? nullptr : &found->second;
+}
+
 policy::Health HealthBook::state(const std::string& service, const SocketAddress& backend) const {
-    auto entry = entries_.find({service, backend});
-    return entry == entries_.end() ? policy::Health::unknown : entry->second.hysteresis.state();
+    const Entry* entry = find(service, backend);
+    return entry == nullptr ? policy::Health::unknown : entry->hysteresis.state();
+}
+
+policy::Standing HealthBook::standing(const std::string& service, const SocketAddress& backend) const {
+    const Entry* entry = find(service, backend);
+    if (entry == nullptr) {
+        return {};
+    }
+    return {.admin = Admin::enabled,
+            .health = entry->hysteresis.state(),
+            .joined = entry->joined,
+            .went_down = entry->went_down};
 }
 
 std::string HealthBook::last_check(const std::string& service, const SocketAddress& backend) const {
-    auto entry = entries_.find({service, backend});
-    return entry == entries_.end() ? std::string() : entry->second.last_check;
+    const Entry* entry = find(service, backend);
+    return entry == nullptr ? std::string() : entry->last_check;
 }
 
 } // namespace proxip::app

@@ -9,31 +9,42 @@
 
 #include "model/config.hpp"
 #include "policy/health.hpp"
+#include "policy/rotation.hpp"
 #include "probe/checker.hpp"
 
 namespace proxip::app {
 
 class HealthBook {
   public:
-    struct Entry {
-        policy::Hysteresis hysteresis{1, 1};
-        std::string last_check;
-    };
-
     // Keeps what is known of backends that stay, also when their check changed; forgets the others.
     void follow(const Config& config);
     // True when the backend's state changed by it.
-    bool record(const probe::Target& target, const probe::Outcome& outcome);
+    bool record(const probe::Target& target, const probe::Outcome& outcome, policy::Instant now);
+    // It was enabled, or added to a service that runs.
+    void join(const std::string& service, const SocketAddress& backend, policy::Instant now);
 
-    // What an earlier agent had found out.
+    // What an earlier agent had found out: it is down, or it serves.
     void adopt_down(const std::string& service, const SocketAddress& backend);
+    void adopt_serving(const std::string& service, const SocketAddress& backend);
     [[nodiscard]] policy::Health state(const std::string& service, const SocketAddress& backend) const;
+    // All but the operator's word.
+    [[nodiscard]] policy::Standing standing(const std::string& service, const SocketAddress& backend) const;
     [[nodiscard]] std::string last_check(const std::string& service, const SocketAddress& backend) const;
     [[nodiscard]] static std::vector<probe::Target> targets(const Config& config);
 
   private:
     using Key = std::pair<std::string, SocketAddress>;
-    std::map<Key, Entry> entries_;
+    struct Entry {
+        policy::Hysteresis hysteresis{1, 1};
+        bool checked = false;
+        std::string last_check{};
+        std::optional<policy::Instant> joined{};
+        std::optional<policy::Instant> went_down{};
+    };
+    [[nodiscard]] static Entry followed(const Entry* known, const Check& check);
+    [[nodiscard]] const Entry* find(const std::string& service, const SocketAddress& backend) const;
+
+    std::map<Key, Entry> entries_; // of all backends, checked or not
 };
 
 } // namespace proxip::app

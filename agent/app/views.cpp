@@ -45,6 +45,11 @@ bool shows(const api::BackendShow& request, const std::string& service, const So
            (!request.server || backend.address == *request.server);
 }
 
+// Of new connections, from 0 to 1.
+double share_of(const policy::Rotation& rotation, const policy::Share& share) {
+    return rotation.weight == 0 ? 0.0 : static_cast<double>(share.weight) / static_cast<double>(rotation.weight);
+}
+
 std::unexpected<Error> not_found(std::string_view noun, std::string_view name) {
     return fail(ErrorCode::not_found, fmt::format("there is no {} \"{}\"", noun, name));
 }
@@ -108,6 +113,14 @@ api::Status Views::status() const {
     if (const auto& trial = controller_.trial()) {
         out.confirm = {.back_to = trial->former().generation, .seconds_left = trial->seconds_left()};
     }
+    for (const Service& service : controller_.running().services) {
+        const policy::Basis basis = controller_.rotation(service).basis;
+        // Where nobody could be left, warnings() has said so.
+        if (basis == policy::Basis::distrusted || basis == policy::Basis::kept_last ||
+            (basis == policy::Basis::nobody && service.check.type != CheckType::none)) {
+            out.warnings.push_back(fmt::format("service[{}]: {}", service.name, policy::basis_text(basis)));
+        }
+    }
     for (std::string& conflict : neighbourhood_.warnings()) {
         out.warnings.push_back(std::move(conflict));
     }
@@ -129,6 +142,8 @@ std::optional<dataplane::BindingCounts> Views::counts(const Service& service, co
 }
 
 api::BackendView Views::backend(const Service& service, const Backend& backend) const {
+    const policy::Rotation& rotation = controller_.rotation(service);
+    const auto& share = rotation.shares.at(static_cast<std::size_t>(&backend - service.backends.data()));
     const Admin admin = controller_.admin(service, backend);
     const policy::Health health = controller_.health().state(service.name, backend.address);
     api::BackendView out;
@@ -137,7 +152,8 @@ api::BackendView Views::backend(const Service& service, const Backend& backend) 
     out.weight = backend.weight;
     out.health = health_name(health);
     out.admin = enum_name(admin);
-    out.state = admin != Admin::enabled ? out.admin : health == policy::Health::down ? "down" : "up";
+    out.state = admin != Admin::enabled ? out.admin : share.dead ? "down" : "up";
+    out.share = share_of(rotation, share);
     out.backup = backend.backup;
     out.connections = counts(service, backend).value_or(dataplane::BindingCounts{}).live;
     out.last_check = controller_.health().last_check(service.name, backend.address);

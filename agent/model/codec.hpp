@@ -50,6 +50,6 @@ template <typename Enum>
 [[nodiscard]] std::string_view enum_name(Enum value);
 template <typename Enum>
 [[nodiscard]] Result<Enum> parse_enum(std::string_view text);
-// Instantiated for XdpMode, Scheduler, Snat, OnFailure, CheckType, Admin, Protocol.
+// Instantiated for XdpMode, Scheduler, Snat, OnFailure, OnDown, OnAllDown, CheckType, Admin, Protocol.
 
 } // namespace proxip

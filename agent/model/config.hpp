@@ -3,6 +3,7 @@
 // The configuration as types. Every default of the product is a member initialiser here and nowhere else; the codec
 // (codec.hpp) is the only way in from text, and what passed validate() is never checked again.
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -11,6 +12,7 @@
 
 #include "model/address.hpp"
 #include "model/result.hpp"
+#include "model/status_set.hpp"
 
 namespace proxip {
 
@@ -20,8 +22,10 @@ enum class XdpMode { automatic, native, generic }; // "auto", "native", "generic
 enum class Scheduler { maglev, round_robin, least_connections, source_hash };
 enum class Snat { always, automatic, never }; // "always", "auto", "never"
 enum class OnFailure { reset, drop };
-enum class OnIdle { silent, reset }; // are the ends of an idle connection told that it is gone?
-enum class CheckType { none, tcp };
+enum class OnIdle { silent, reset };      // are the ends of an idle connection told that it is gone?
+enum class OnDown { keep, reset };        // live TCP connections of a backend that went down
+enum class OnAllDown { fail, keep_last }; // "fail", "keep-last"
+enum class CheckType { none, tcp, http, https, icmp, udp };
 enum class Admin { enabled, drain, disabled }; // an operator's overlay on a backend; survives an apply and a restart
 
 struct Interface {
@@ -77,8 +81,21 @@ struct Check {
     Millis timeout{1'000};
     std::uint32_t rise = 2;
     std::uint32_t fall = 3;
+    std::optional<Millis> jitter = std::nullopt; // the interval is shorter by up to this; none: by up to a twentieth
+    std::string path = "/";                      // http, https
+    std::string host{};                          // http, https: Host and SNI; "": the backend's address
+    StatusSet status{};                          // http, https
+    bool verify = false;                         // https: the certificate, its name too
+    std::string ca_file{};                       // https: PEM; "": the system's
+    std::string send{};                          // udp
+    std::string expect{};                        // udp: the answer begins with it; "": no answer is needed
 
     bool operator==(const Check&) const = default;
+    // A check is over when the next one is due, so that a death is noticed within fall * interval + timeout.
+    [[nodiscard]] Millis patience() const { return std::min(timeout, interval); }
+    [[nodiscard]] Millis most_jitter() const { return jitter.value_or(interval / 20); }
+    [[nodiscard]] bool is_http() const { return type == CheckType::http || type == CheckType::https; }
+    [[nodiscard]] bool has_port() const { return type != CheckType::none && type != CheckType::icmp; }
 };
 
 struct Backend {
@@ -102,6 +119,10 @@ struct Service {
     IdleTimeouts idle_timeout;
     OnIdle on_idle = OnIdle::silent;
     OnFailure on_failure = OnFailure::reset;
+    OnDown on_down = OnDown::keep;
+    OnAllDown on_all_down = OnAllDown::fail;
+    std::uint32_t min_up = 0; // so many at least are kept in rotation, whatever the checks say (policy/rotation.hpp)
+    Millis slow_start{0};     // until a backend that joins has its whole weight
     // Live connections; 0: no limit. A client is an address, of IPv6 a /64 (RFC 6888 REQ-4, REQ-5).
     std::uint32_t max_connections = 0;
     std::uint32_t max_connections_per_client = 0;
@@ -147,6 +168,9 @@ inline constexpr Millis min_idle_timeout{100};
 inline constexpr Millis min_affinity{1'000};
 inline constexpr Millis max_timeout{30LL * 24 * 3600 * 1000};
 inline constexpr std::uint32_t max_rise_fall = 100;
+inline constexpr Millis min_slow_start{1'000};
+inline constexpr std::size_t max_check_text = 1024; // path, ca_file, send, expect
+inline constexpr std::size_t max_host_length = 253; // RFC 1035 section 2.3.4, without the root's dot
 } // namespace limits
 
 // Everything that must hold between parts: unique names and addresses, no overlap (two services on one address, a VIP

@@ -121,14 +121,41 @@ Trouble read_idle(const Reader& reader, IdleTimeouts& out) {
     return read_object(reader, idle_fields, out);
 }
 
+// 200, "200-399", or a list of such.
+Trouble read_status(const Reader& reader, StatusSet& out) {
+    if (!reader.value().is_array()) {
+        return reader.value().is_number_integer()
+                   ? read_parsed<StatusSet>(reader, StatusSet::parse, reader.value().dump(), out)
+                   : read_text<StatusSet>(reader, StatusSet::parse, out);
+    }
+    std::vector<StatusSet> parts;
+    if (Trouble trouble = read_list<StatusSet>(reader, read_status, parts)) {
+        return trouble;
+    }
+    std::string all;
+    for (const StatusSet& part : parts) {
+        all += all.empty() ? "" : ",";
+        all += part.text();
+    }
+    return read_parsed<StatusSet>(reader, StatusSet::parse, all, out);
+}
+
 constexpr Field<Check> check_fields[] = {
     {.key = "type", .read = [](const Reader& r, Check& c) { return read_enum(r, c.type); }},
     {.key = "port",
      .read = [](const Reader& r, Check& c) { return read_whole<std::uint16_t>(r, 1, 65535, c.port.emplace()); }},
+    {.key = "path", .read = [](const Reader& r, Check& c) { return read_string(r, c.path); }},
+    {.key = "host", .read = [](const Reader& r, Check& c) { return read_string(r, c.host); }},
+    {.key = "status", .read = [](const Reader& r, Check& c) { return read_status(r, c.status); }},
+    {.key = "verify", .read = [](const Reader& r, Check& c) { return read_bool(r, c.verify); }},
+    {.key = "ca_file", .read = [](const Reader& r, Check& c) { return read_string(r, c.ca_file); }},
+    {.key = "send", .read = [](const Reader& r, Check& c) { return read_string(r, c.send); }},
+    {.key = "expect", .read = [](const Reader& r, Check& c) { return read_string(r, c.expect); }},
     {.key = "interval", .read = [](const Reader& r, Check& c) { return read_duration(r, c.interval); }},
     {.key = "timeout", .read = [](const Reader& r, Check& c) { return read_duration(r, c.timeout); }},
     {.key = "rise", .read = [](const Reader& r, Check& c) { return read_whole(r, 1U, limits::max_rise_fall, c.rise); }},
     {.key = "fall", .read = [](const Reader& r, Check& c) { return read_whole(r, 1U, limits::max_rise_fall, c.fall); }},
+    {.key = "jitter", .read = [](const Reader& r, Check& c) { return read_duration(r, c.jitter.emplace()); }},
 };
 
 Trouble read_check(const Reader& reader, Check& out) {
@@ -181,6 +208,14 @@ constexpr Field<Service> service_fields[] = {
     {.key = "idle_timeout", .read = [](const Reader& r, Service& s) { return read_idle(r, s.idle_timeout); }},
     {.key = "on_idle", .read = [](const Reader& r, Service& s) { return read_enum(r, s.on_idle); }},
     {.key = "on_failure", .read = [](const Reader& r, Service& s) { return read_enum(r, s.on_failure); }},
+    {.key = "on_down", .read = [](const Reader& r, Service& s) { return read_enum(r, s.on_down); }},
+    {.key = "on_all_down", .read = [](const Reader& r, Service& s) { return read_enum(r, s.on_all_down); }},
+    {.key = "min_up",
+     .read =
+         [](const Reader& r, Service& s) {
+             return read_whole(r, 0U, static_cast<std::uint32_t>(limits::max_backends_per_service), s.min_up);
+         }},
+    {.key = "slow_start", .read = [](const Reader& r, Service& s) { return read_duration(r, s.slow_start); }},
     {.key = "max_connections",
      .read = [](const Reader& r, Service& s) { return read_whole(r, 0U, limits::max_connections, s.max_connections); }},
     {.key = "max_connections_per_client",

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
 
 #include "model/codec.hpp"
 
@@ -48,6 +49,11 @@ std::string text_of(const std::vector<T>& values) {
         parts.push_back(text_of(value));
     }
     return fmt::format("[{}]", fmt::join(parts, ", "));
+}
+
+// Bytes for the wire may hold what a terminal must not see.
+std::string escaped(const std::string& bytes) {
+    return nlohmann::json(bytes).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
 }
 
 // What an object that comes or goes as a whole is, in a few words.
@@ -153,10 +159,18 @@ class Comparison {
         value(at + "type", from.type, to.type);
         value(at + "port", from.port.transform([](std::uint16_t port) { return std::uint32_t{port}; }),
               to.port.transform([](std::uint16_t port) { return std::uint32_t{port}; }));
+        value(at + "path", from.path, to.path);
+        value(at + "host", from.host, to.host);
+        value(at + "status", from.status, to.status);
+        value(at + "verify", from.verify, to.verify);
+        value(at + "ca_file", from.ca_file, to.ca_file);
+        value(at + "send", escaped(from.send), escaped(to.send));
+        value(at + "expect", escaped(from.expect), escaped(to.expect));
         value(at + "interval", from.interval, to.interval);
         value(at + "timeout", from.timeout, to.timeout);
         value(at + "rise", from.rise, to.rise);
         value(at + "fall", from.fall, to.fall);
+        value(at + "jitter", from.jitter, to.jitter);
     }
 
     void inside(const std::string& at, const Service& from, const Service& to) {
@@ -169,6 +183,10 @@ class Comparison {
         value(at + "allow", from.allow, to.allow);
         inside(at + "idle_timeout.", from.idle_timeout, to.idle_timeout);
         value(at + "on_failure", from.on_failure, to.on_failure);
+        value(at + "on_down", from.on_down, to.on_down);
+        value(at + "on_all_down", from.on_all_down, to.on_all_down);
+        value(at + "min_up", from.min_up, to.min_up);
+        value(at + "slow_start", from.slow_start, to.slow_start);
         value(at + "max_connections", from.max_connections, to.max_connections);
         value(at + "max_connections_per_client", from.max_connections_per_client, to.max_connections_per_client);
         inside(at + "check.", from.check, to.check);

@@ -69,10 +69,20 @@ Ordered encode_check(const Check& check) {
     if (check.port) {
         out["port"] = *check.port;
     }
+    put_changed(out, "path", check.path, standard.path, check.path);
+    put_changed(out, "host", check.host, standard.host, check.host);
+    put_changed(out, "status", check.status, standard.status, check.status.text());
+    put_changed(out, "verify", check.verify, standard.verify, check.verify);
+    put_changed(out, "ca_file", check.ca_file, standard.ca_file, check.ca_file);
+    put_changed(out, "send", check.send, standard.send, check.send);
+    put_changed(out, "expect", check.expect, standard.expect, check.expect);
     put_changed(out, "interval", check.interval, standard.interval, duration_text(check.interval));
     put_changed(out, "timeout", check.timeout, standard.timeout, duration_text(check.timeout));
     put_changed(out, "rise", check.rise, standard.rise, check.rise);
     put_changed(out, "fall", check.fall, standard.fall, check.fall);
+    if (check.jitter) {
+        out["jitter"] = duration_text(*check.jitter);
+    }
     return out;
 }
 
@@ -100,6 +110,11 @@ Ordered encode_service(const Service& service) {
     }
     put_changed(out, "on_idle", service.on_idle, OnIdle::silent, enum_name(service.on_idle));
     out["on_failure"] = enum_name(service.on_failure);
+    const Service standard;
+    put_changed(out, "on_down", service.on_down, standard.on_down, enum_name(service.on_down));
+    put_changed(out, "on_all_down", service.on_all_down, standard.on_all_down, enum_name(service.on_all_down));
+    put_changed(out, "min_up", service.min_up, standard.min_up, service.min_up);
+    put_changed(out, "slow_start", service.slow_start, standard.slow_start, duration_text(service.slow_start));
     put_changed(out, "max_connections", service.max_connections, 0U, service.max_connections);
     put_changed(out, "max_connections_per_client", service.max_connections_per_client, 0U,
                 service.max_connections_per_client);

@@ -33,7 +33,13 @@ constexpr std::array names<OnFailure>{Named{OnFailure::reset, "reset"}, Named{On
 template <>
 constexpr std::array names<OnIdle>{Named{OnIdle::silent, "silent"}, Named{OnIdle::reset, "reset"}};
 template <>
-constexpr std::array names<CheckType>{Named{CheckType::none, "none"}, Named{CheckType::tcp, "tcp"}};
+constexpr std::array names<OnDown>{Named{OnDown::keep, "keep"}, Named{OnDown::reset, "reset"}};
+template <>
+constexpr std::array names<OnAllDown>{Named{OnAllDown::fail, "fail"}, Named{OnAllDown::keep_last, "keep-last"}};
+template <>
+constexpr std::array names<CheckType>{Named{CheckType::none, "none"}, Named{CheckType::tcp, "tcp"},
+                                      Named{CheckType::http, "http"}, Named{CheckType::https, "https"},
+                                      Named{CheckType::icmp, "icmp"}, Named{CheckType::udp, "udp"}};
 template <>
 constexpr std::array names<Admin>{Named{Admin::enabled, "enabled"}, Named{Admin::drain, "drain"},
                                   Named{Admin::disabled, "disabled"}};
@@ -69,6 +75,8 @@ template std::string_view enum_name(Scheduler);
 template std::string_view enum_name(Snat);
 template std::string_view enum_name(OnFailure);
 template std::string_view enum_name(OnIdle);
+template std::string_view enum_name(OnDown);
+template std::string_view enum_name(OnAllDown);
 template std::string_view enum_name(CheckType);
 template std::string_view enum_name(Admin);
 template std::string_view enum_name(Protocol);
@@ -77,6 +85,8 @@ template Result<Scheduler> parse_enum(std::string_view);
 template Result<Snat> parse_enum(std::string_view);
 template Result<OnFailure> parse_enum(std::string_view);
 template Result<OnIdle> parse_enum(std::string_view);
+template Result<OnDown> parse_enum(std::string_view);
+template Result<OnAllDown> parse_enum(std::string_view);
 template Result<CheckType> parse_enum(std::string_view);
 template Result<Admin> parse_enum(std::string_view);
 template Result<Protocol> parse_enum(std::string_view);

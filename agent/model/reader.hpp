@@ -97,18 +97,24 @@ template <typename T>
     return std::nullopt;
 }
 
+template <typename T>
+[[nodiscard]] Trouble read_parsed(const Reader& reader, Result<T> (*parse)(std::string_view), const std::string& text,
+                                  T& out) {
+    Result<T> parsed = parse(text);
+    if (!parsed) {
+        return reader.misfit(std::move(parsed.error().message));
+    }
+    out = std::move(*parsed);
+    return std::nullopt;
+}
+
 // A value that stands in a string in a form of its own.
 template <typename T>
 [[nodiscard]] Trouble read_text(const Reader& reader, Result<T> (*parse)(std::string_view), T& out) {
     if (!reader.value().is_string()) {
         return reader.expected("a string");
     }
-    Result<T> parsed = parse(reader.value().get_ref<const std::string&>());
-    if (!parsed) {
-        return reader.misfit(std::move(parsed.error().message));
-    }
-    out = std::move(*parsed);
-    return std::nullopt;
+    return read_parsed(reader, parse, reader.value().get_ref<const std::string&>(), out);
 }
 
 [[nodiscard]] Trouble read_string(const Reader& reader, std::string& out);

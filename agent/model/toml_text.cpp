@@ -7,9 +7,13 @@ namespace proxip {
 
 namespace {
 
-// JSON's strings, numbers and booleans are TOML's as well.
+// JSON's strings, numbers and booleans are TOML's as well, but that TOML wants DEL escaped too.
 std::string scalar(const Ordered& value) {
-    return value.dump(-1, ' ', false, Ordered::error_handler_t::replace);
+    std::string text = value.dump(-1, ' ', false, Ordered::error_handler_t::replace);
+    for (std::size_t at = text.find('\x7f'); at != std::string::npos; at = text.find('\x7f', at)) {
+        text.replace(at, 1, "\\u007f");
+    }
+    return text;
 }
 
 std::string inline_value(const Ordered& value) {

@@ -40,6 +40,8 @@ template <typename... Checks>
 
 [[nodiscard]] Fault check_name(const Place& place, const std::string& name);
 [[nodiscard]] Fault check_unicast(const Place& place, const Address& address);
+// What a health check asks and what it takes for an answer; its jitter.
+[[nodiscard]] Fault check_question(const Place& place, const Check& check);
 
 // Who owns which Proxy IP, to be asked in logarithmic time.
 class ProxyAddresses {

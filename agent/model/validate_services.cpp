@@ -112,11 +112,21 @@ Fault check_port(const Place& place, std::optional<std::uint16_t> port) {
 Fault check_check_port(const Place& place, const Service& service) {
     const auto no_port =
         std::ranges::find(service.backends, 0, [](const Backend& backend) { return backend.address.port; });
-    if (service.check.type == CheckType::none || service.check.port || no_port == service.backends.end()) {
+    if (!service.check.has_port() || service.check.port || no_port == service.backends.end()) {
         return std::nullopt;
     }
     return place.fault(
         fmt::format("has no port to check: expected check.port, since backend {} has none", no_port->address.text()));
+}
+
+Fault check_rotation(const Place& place, const Service& service) {
+    if (service.min_up > limits::max_backends_per_service) {
+        return place.key("min_up").fault(fmt::format("found {}, expected a whole number from 0 to {}", service.min_up,
+                                                     limits::max_backends_per_service));
+    }
+    return service.slow_start == Millis{0}
+               ? std::nullopt
+               : check_duration(place.key("slow_start"), service.slow_start, limits::min_slow_start);
 }
 
 Fault check_check(const Place& service_place, const Service& service) {
@@ -127,7 +137,7 @@ Fault check_check(const Place& service_place, const Service& service) {
                     [&] { return check_duration(place.key("timeout"), check.timeout, limits::min_check_timeout); },
                     [&] { return check_count(place.key("rise"), check.rise); },
                     [&] { return check_count(place.key("fall"), check.fall); },
-                    [&] { return check_check_port(place, service); });
+                    [&] { return check_question(place, check); }, [&] { return check_check_port(place, service); });
 }
 
 Fault check_backend(const Place& place, const Service& service, const Backend& backend, const Names& names) {
@@ -174,12 +184,13 @@ Fault check_backends(const Place& place, const Service& service, const Names& na
 
 Fault check_service(const Service& service, std::size_t index, const Names& names) {
     const Place place = place_of(service, index);
-    return first_of(
-        [&] { return check_name(place.key("name"), service.name); },
-        [&] { return check_service_address(place, service, names); },
-        [&] { return check_pool_of(place, service, names); }, [&] { return check_affinity(place, service.affinity); },
-        [&] { return check_idle(place, service.idle_timeout); }, [&] { return check_allow(place, service); },
-        [&] { return check_check(place, service); }, [&] { return check_backends(place, service, names); });
+    return first_of([&] { return check_name(place.key("name"), service.name); },
+                    [&] { return check_service_address(place, service, names); },
+                    [&] { return check_pool_of(place, service, names); },
+                    [&] { return check_affinity(place, service.affinity); },
+                    [&] { return check_idle(place, service.idle_timeout); },
+                    [&] { return check_allow(place, service); }, [&] { return check_rotation(place, service); },
+                    [&] { return check_check(place, service); }, [&] { return check_backends(place, service, names); });
 }
 
 Fault overlap_fault(const std::vector<Service>& services, std::size_t one, std::size_t other) {

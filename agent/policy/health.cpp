@@ -2,6 +2,13 @@
 
 namespace proxip::policy {
 
+std::uint32_t Hysteresis::needed(bool success) const {
+    if (state_ == Health::unknown && (success || !serving_)) {
+        return 1;
+    }
+    return success ? rise_ : fall_;
+}
+
 std::optional<Health> Hysteresis::observe(bool success) {
     const Health seen = success ? Health::up : Health::down;
     if (seen == state_) {
@@ -9,8 +16,7 @@ std::optional<Health> Hysteresis::observe(bool success) {
         return std::nullopt;
     }
     ++run_;
-    const std::uint32_t needed = state_ == Health::unknown ? 1 : success ? rise_ : fall_;
-    if (run_ < needed) {
+    if (run_ < needed(success)) {
         return std::nullopt;
     }
     adopt(seen);
@@ -20,6 +26,12 @@ std::optional<Health> Hysteresis::observe(bool success) {
 void Hysteresis::adopt(Health known) {
     state_ = known;
     run_ = 0;
+    serving_ = false;
+}
+
+void Hysteresis::adopt_serving() {
+    adopt(Health::unknown);
+    serving_ = true;
 }
 
 void Hysteresis::retune(std::uint32_t rise, std::uint32_t fall) {

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include "policy/idle.hpp"
-#include "policy/scheduling.hpp"
 
 namespace proxip::policy {
 
@@ -37,39 +36,11 @@ std::uint8_t abi_snat_of(Snat snat) {
     return abi::ABI_SNAT_MODE_ALWAYS;
 }
 
-// What each backend's share of new connections is now; the backup ones have one only where no other does.
-std::vector<Weighted> shares(const Service& service, const Available& available) {
-    const auto weighted = [&](bool backup) {
-        std::vector<Weighted> out;
-        bool any = false;
-        for (const Backend& backend : service.backends) {
-            const bool in = backend.backup == backup && backend.weight > 0 && available(service, backend);
-            any = any || in;
-            out.push_back({.name = backend.address.text(), .weight = in ? backend.weight : 0});
-        }
-        return std::pair(any, std::move(out));
-    };
-    auto [any, out] = weighted(false);
-    return any ? std::move(out) : weighted(true).second;
-}
-
-// Empty when no backend has a share.
-std::vector<std::uint16_t> lookup_table(const Service& service, const std::vector<Weighted>& shares,
-                                        Schedules& schedules) {
-    const bool turns = service.scheduler == Scheduler::round_robin;
-    const std::size_t size = turns ? 0 : maglev_size(service.backends.size());
-    std::string key = fmt::format("{}", size);
-    for (const Weighted& one : shares) {
-        fmt::format_to(std::back_inserter(key), " {}={}", one.name, one.weight);
-    }
-    return schedules.table(key, [&] { return turns ? round_robin_table(shares) : maglev_table(shares, size); });
-}
-
 class Compiler {
   public:
-    Compiler(const Config& config, const Available& available, Identities& ids, std::uint32_t seed, const Down& down,
-             Schedules& schedules)
-        : config_(config), available_(available), ids_(ids), seed_(seed), down_(down), schedules_(schedules) {}
+    Compiler(const Config& config, const Rotations& rotations, Schedules& schedules, Identities& ids,
+             std::uint32_t seed)
+        : config_(config), rotations_(rotations), schedules_(schedules), ids_(ids), seed_(seed) {}
 
     Result<Image> run() {
         for (const Service& service : config_.services) {
@@ -99,8 +70,8 @@ class Compiler {
             return std::unexpected(id.error());
         }
         image_.named.services.insert(*id);
-        const auto share = shares(service, available_);
-        const auto table = lookup_table(service, share, schedules_);
+        const Rotation rotation = rotations_(service);
+        const auto& table = schedules_.of(service, rotation);
         Image::Service out{.id = *id};
         out.vip = {.address = to_abi(service.address.address),
                    .first_port = service.address.ports.first,
@@ -134,7 +105,7 @@ class Compiler {
         add_allowed(service, *id);
         for (std::size_t i = 0; i < service.backends.size(); ++i) {
             const Backend& backend = service.backends[i];
-            if (auto done = add(service, *id, backend, share[i].weight); !done) {
+            if (auto done = add(service, *id, backend, rotation.shares.at(i)); !done) {
                 return std::unexpected(
                     std::move(done.error()).within(fmt::format("backend[{}]", backend.address.text())));
             }
@@ -164,7 +135,7 @@ class Compiler {
         }
     }
 
-    Result<void> add(const Service& service, Id service_id, const Backend& backend, std::uint32_t share) {
+    Result<void> add(const Service& service, Id service_id, const Backend& backend, const Share& share) {
         auto endpoint = ids_.endpoints.obtain({.protocol = service.address.protocol, .address = backend.address});
         if (!endpoint) {
             return std::unexpected(endpoint.error());
@@ -183,14 +154,14 @@ class Compiler {
             return std::unexpected(binding.error());
         }
         image_.named.bindings.insert(*binding);
-        const std::uint32_t flags = down_ && down_(service, backend) ? abi::ABI_BINDING_DOWN : 0;
+        const std::uint32_t flags = share.dead ? abi::ABI_BINDING_DOWN : 0;
         image_.bindings.emplace_back(
             *binding, abi::abi_binding{.service = service_id, .endpoint = *endpoint, .used = 1, .flags = flags});
         abi::abi_backend entry{.binding = *binding,
                                .endpoint = *endpoint,
                                .source_first = 0,
                                .source_count = 0,
-                               .weight = share,
+                               .weight = share.weight,
                                .max_connections = backend.max_connections,
                                .pad0 = 0};
         if (service.snat != Snat::never) {
@@ -296,24 +267,25 @@ class Compiler {
     }
 
     const Config& config_;
-    const Available& available_;
+    const Rotations& rotations_;
+    Schedules& schedules_;
     Identities& ids_;
     std::uint32_t seed_;
-    const Down& down_;
-    Schedules& schedules_;
     Image image_;
     std::map<std::pair<std::string, Id>, std::pair<std::uint32_t, std::uint32_t>> sources_;
 };
 
 } // namespace
 
+Result<Image> compile(const Config& config, const Rotations& rotations, Schedules& schedules, Identities& ids,
+                      std::uint32_t seed) {
+    return Compiler(config, rotations, schedules, ids, seed).run();
+}
+
 Result<Image> compile(const Config& config, const Available& available, Identities& ids, std::uint32_t seed,
-                      const Down& down, Schedules* schedules) {
-    Schedules none;
-    Schedules& known = schedules != nullptr ? *schedules : none;
-    auto image = Compiler(config, available, ids, seed, down, known).run();
-    known.age();
-    return image;
+                      const Down& down) {
+    Schedules schedules;
+    return compile(config, rotations_of(available, down), schedules, ids, seed);
 }
 
 } // namespace proxip::policy

@@ -3,12 +3,12 @@
 // A configuration as the data plane's tables: pure, so that what would be installed can be asked without installing it.
 
 #include <cstdint>
-#include <functional>
 #include <utility>
 #include <vector>
 
 #include "policy/abi.hpp"
 #include "policy/identities.hpp"
+#include "policy/rotation.hpp"
 #include "policy/schedules.hpp"
 
 namespace proxip::policy {
@@ -40,15 +40,11 @@ struct Image {
     References named;                      // every id in it
 };
 
-// May new connections go there now?
-using Available = std::function<bool(const Service&, const Backend&)>;
-
-// Did it die? What is merely drained or disabled keeps its connections, UDP ones too.
-using Down = std::function<bool(const Service&, const Backend&)>;
-
-// `ids` gains what is new. Refused when a table of the kernel is too small. Without `down` nothing is.
-// `schedules`: of the images before this one.
+// `ids` gains what is new. Refused when a table of the kernel is too small.
+[[nodiscard]] Result<Image> compile(const Config& config, const Rotations& rotations, Schedules& schedules,
+                                    Identities& ids, std::uint32_t seed);
+// Where each backend is judged by itself. Without `down` nothing is.
 [[nodiscard]] Result<Image> compile(const Config& config, const Available& available, Identities& ids,
-                                    std::uint32_t seed, const Down& down = {}, Schedules* schedules = nullptr);
+                                    std::uint32_t seed, const Down& down = {});
 
 } // namespace proxip::policy

@@ -1,25 +1,25 @@
 #include "policy/schedules.hpp"
 
+#include <utility>
+
 namespace proxip::policy {
 
-namespace {
-
-constexpr std::uint64_t kept_images = 3; // a backend that goes down and up again comes back to a table that is there
-
-} // namespace
-
-const Schedules::Table& Schedules::table(const std::string& key, const std::function<Table()>& make) {
-    auto [entry, added] = entries_.try_emplace(key);
-    if (added) {
-        entry->second.table = make();
+const std::vector<std::uint16_t>& Schedules::of(const Service& service, const Rotation& rotation) {
+    std::vector<Weighted> from;
+    for (std::size_t i = 0; i < service.backends.size(); ++i) {
+        from.push_back({.name = service.backends[i].address.text(), .weight = rotation.shares.at(i).weight});
     }
-    entry->second.used = images_;
-    return entry->second.table;
+    Made& made = made_[service.name];
+    if (made.scheduler != service.scheduler || made.from != from) {
+        auto table = service.scheduler == Scheduler::round_robin ? round_robin_table(from)
+                                                                 : maglev_table(from, maglev_size(from.size()));
+        made = {.scheduler = service.scheduler, .from = std::move(from), .table = std::move(table)};
+    }
+    return made.table;
 }
 
-void Schedules::age() {
-    ++images_;
-    std::erase_if(entries_, [this](const auto& entry) { return entry.second.used + kept_images < images_; });
+void Schedules::keep_only(const Config& config) {
+    std::erase_if(made_, [&config](const auto& made) { return config.service(made.first) == nullptr; });
 }
 
 } // namespace proxip::policy

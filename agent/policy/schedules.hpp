@@ -1,32 +1,31 @@
 #pragma once
 
-// Scheduling tables that were made before: most services are the same from one image to the next, and a Maglev table
-// takes longer than all the rest of a service.
+// The table of positions of each service, kept as long as what it is made from stays: when one of 5,000 backends dies,
+// the tables of all services would take 0.3 s, in which no check is answered.
 
-#include <cstdint>
-#include <functional>
+#include <map>
 #include <string>
-#include <unordered_map>
 #include <vector>
+
+#include "model/config.hpp"
+#include "policy/rotation.hpp"
+#include "policy/scheduling.hpp"
 
 namespace proxip::policy {
 
 class Schedules {
   public:
-    using Table = std::vector<std::uint16_t>;
-
-    // A key says all that the table depends on.
-    [[nodiscard]] const Table& table(const std::string& key, const std::function<Table()>& make);
-    // After each image: what none of the last few had is forgotten.
-    void age();
+    [[nodiscard]] const std::vector<std::uint16_t>& of(const Service& service, const Rotation& rotation);
+    // Forgets services that are no more.
+    void keep_only(const Config& config);
 
   private:
-    struct Entry {
-        Table table;
-        std::uint64_t used = 0;
+    struct Made {
+        Scheduler scheduler = Scheduler::maglev;
+        std::vector<Weighted> from;
+        std::vector<std::uint16_t> table;
     };
-    std::unordered_map<std::string, Entry> entries_;
-    std::uint64_t images_ = 0;
+    std::map<std::string, Made> made_; // by the service's name
 };
 
 } // namespace proxip::policy

@@ -14,6 +14,8 @@ namespace proxip::policy {
 struct Weighted {
     std::string name;         // what the backend is: its place in the table depends on it, not on its number
     std::uint32_t weight = 1; // 0: gets no position
+
+    bool operator==(const Weighted&) const = default;
 };
 
 // Eisenbud et al., "Maglev", NSDI 2016, section 3.4; weights by the number of turns a backend takes in each round.

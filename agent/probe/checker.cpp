@@ -1,5 +1,6 @@
 #include "probe/checker.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <exception>
 #include <map>
@@ -11,7 +12,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "probe/attempt.hpp"
+#include "probe/means.hpp"
+#include "probe/probe.hpp"
 
 namespace proxip::probe {
 
@@ -19,14 +21,14 @@ namespace asio = boost::asio;
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-constexpr int spread_divisor = 10;         // of its interval, for the first check
-constexpr double shortest_interval = 0.95; // jitter: targets that began together do not stay together
+constexpr int spread_divisor = 10; // of its interval, for the first check
+// More at once would wait for this loop, and seem to be slow themselves.
+constexpr std::chrono::microseconds least_distance{250};
 
 // What all watches of a checker share; it outlives the checker for as long as one of their coroutines does.
 struct Shared {
     Checker::Report report;
+    std::shared_ptr<Means> means;
     std::minstd_rand random{std::random_device{}()};
 };
 
@@ -34,7 +36,7 @@ class Watch : public std::enable_shared_from_this<Watch> {
   public:
     Watch(asio::io_context& loop, std::shared_ptr<Shared> shared, Target target)
         : target_(std::move(target)), shared_(std::move(shared)), pause_(loop),
-          attempt_(std::make_shared<Attempt>(loop.get_executor())) {}
+          probe_(Probe::make(loop.get_executor(), target_, shared_->means)) {}
 
     [[nodiscard]] const Target& target() const { return target_; }
 
@@ -49,13 +51,12 @@ class Watch : public std::enable_shared_from_this<Watch> {
     void stop() {
         stopped_ = true;
         pause_.cancel();
-        attempt_->cancel();
+        probe_->cancel();
     }
 
   private:
     // `self` keeps the watch alive until the coroutine has noticed that it was stopped.
     static asio::awaitable<void> run(std::shared_ptr<Watch> self, Clock::duration delay) {
-        const auto endpoint = Attempt::endpoint(self->target_);
         auto next = Clock::now() + delay;
         for (;;) {
             co_await self->until(next);
@@ -63,7 +64,7 @@ class Watch : public std::enable_shared_from_this<Watch> {
                 co_return;
             }
             next = Clock::now() + self->jittered();
-            const Outcome outcome = co_await self->attempt_->connect(endpoint, self->target_.check.timeout);
+            const Outcome outcome = co_await self->probe_->ask();
             if (self->stopped_) {
                 co_return;
             }
@@ -80,22 +81,25 @@ class Watch : public std::enable_shared_from_this<Watch> {
         co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
     }
 
+    // Targets that began together do not stay together.
     Clock::duration jittered() {
-        std::uniform_real_distribution<double> part(shortest_interval, 1.0);
-        return std::chrono::duration_cast<Clock::duration>(target_.check.interval * part(shared_->random));
+        const Clock::duration most = target_.check.most_jitter();
+        return target_.check.interval -
+               Clock::duration(std::uniform_int_distribution<Clock::rep>(0, most.count())(shared_->random));
     }
 
     Target target_;
     std::shared_ptr<Shared> shared_;
     asio::steady_timer pause_;
-    std::shared_ptr<Attempt> attempt_;
+    std::shared_ptr<Probe> probe_;
     bool stopped_ = false;
 };
 
 class AsioChecker final : public Checker {
   public:
     AsioChecker(asio::io_context& loop, Report report)
-        : loop_(loop), shared_(std::make_shared<Shared>(Shared{.report = std::move(report)})) {}
+        : loop_(loop), shared_(std::make_shared<Shared>(Shared{
+                           .report = std::move(report), .means = std::make_shared<Means>(loop.get_executor())})) {}
     AsioChecker(const AsioChecker&) = delete;
     AsioChecker& operator=(const AsioChecker&) = delete;
     ~AsioChecker() override {
@@ -133,7 +137,9 @@ class AsioChecker final : public Checker {
     // The first goes at once, the others evenly behind it.
     void start(const std::vector<std::shared_ptr<Watch>>& fresh) {
         for (std::size_t place = 0; place < fresh.size(); ++place) {
-            const Clock::duration spread = fresh[place]->target().check.interval / spread_divisor;
+            const Millis interval = fresh[place]->target().check.interval;
+            const Clock::duration spread =
+                std::clamp<Clock::duration>(fresh.size() * least_distance, interval / spread_divisor, interval);
             const double part = static_cast<double>(place) / static_cast<double>(fresh.size());
             fresh[place]->start(loop_, std::chrono::duration_cast<Clock::duration>(spread * part));
         }

@@ -25,7 +25,7 @@ struct Target {
 
 struct Outcome {
     bool success = false;
-    std::string detail; // "connected in 0.3 ms", "connection refused", "timed out after 1s"
+    std::string detail; // "connected in 0.3 ms", "HTTP 503, expected 200-399", "timed out after 1s"
     bool made = true;   // false: this host could not ask (no descriptor, no port); it says nothing of the backend
 };
 
@@ -36,10 +36,10 @@ class Checker {
     [[nodiscard]] static std::unique_ptr<Checker> make(boost::asio::io_context& loop, Report report);
     virtual ~Checker() = default;
 
-    // The whole set. A target that stays the same keeps its rhythm; a new one is checked at once, spread over at most a
-    // tenth of its interval; a check under way whose target went is cancelled and not reported. Interval counts from
-    // start to start, less a jitter of up to 5 % (never more, so that a death is noticed in time); never two checks of
-    // one target at a time.
+    // The whole set. A target that stays the same keeps its rhythm; a new one is checked at once, many of them spread
+    // over a tenth of the interval, or so far that 4,000 begin in a second; a check under way whose target went is
+    // cancelled and not reported. Interval counts from start to start, less the jitter (never more, so that a death is
+    // noticed in time); never two checks of one target at a time.
     virtual void watch(std::vector<Target> targets) = 0;
 };
 

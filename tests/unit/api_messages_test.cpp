@@ -60,7 +60,24 @@ ServicePatch patch() {
     patch.allow = {proxip::Prefix::parse("10.0.0.0/8").value()};
     patch.max_connections = 1000;
     patch.max_connections_per_client = 10;
-    patch.check = {proxip::CheckType::tcp, std::uint16_t{81}, Millis{500}, Millis{200}, 1U, 2U};
+    patch.check = {proxip::CheckType::tcp,
+                   std::uint16_t{81},
+                   Millis{500},
+                   Millis{200},
+                   1U,
+                   2U,
+                   Millis{20},
+                   "/healthz",
+                   "www.example.org",
+                   proxip::StatusSet::parse("200,204").value(),
+                   true,
+                   "/ca.pem",
+                   "ping",
+                   "pong"};
+    patch.on_down = proxip::OnDown::reset;
+    patch.on_all_down = proxip::OnAllDown::keep_last;
+    patch.min_up = 2;
+    patch.slow_start = Millis{30'000};
     patch.idle_timeout.syn = Millis{3000};
     return patch;
 }
@@ -124,7 +141,7 @@ std::vector<std::pair<Request, Answer>> every_answer() {
                   {2, 1},
                   {"watch out"},
                   Status::Confirm{6, 12.5}};
-    const BackendView backend{"web", "1.1.1.11:80", 3, "up", "up", "enabled", true, 4, "connected in 0.3 ms"};
+    const BackendView backend{"web", "1.1.1.11:80", 3, "up", "up", "enabled", true, 4, "connected in 0.3 ms", 0.25};
     const ServiceView service{"web", "tcp://1.1.1.80:80", "maglev", "always", "default", 4, {backend}};
     const PoolView pool{"default", "1024-65535", {{"1.1.1.254", 3, {{"1.1.1.11:80", "tcp", 3, 64512}}}}};
     const ConnView conn{"web",         "tcp",         "1.1.1.11:4000", "1.1.1.80:80", "1.1.1.254:1024",
@@ -244,8 +261,8 @@ TEST_CASE("the contract's keys") {
     CHECK(of(0)["uptime_seconds"] == 12.5);
     CHECK(of(2) == Json{{"no_backend_available", 0}, {"proxy_ports_exhausted", 1ULL << 60}});
     CHECK(keys(of(4)[0]) == Names{"address", "backends", "connections", "name", "pool", "scheduler", "snat"});
-    CHECK(keys(of(5)[0]) ==
-          Names{"address", "admin", "backup", "connections", "health", "last_check", "service", "state", "weight"});
+    CHECK(keys(of(5)[0]) == Names{"address", "admin", "backup", "connections", "health", "last_check", "service",
+                                  "share", "state", "weight"});
     CHECK(of(6)[0] ==
           Json::parse(R"({"name":"default","ports":"1024-65535","addresses":[{"address":"1.1.1.254","in_use":3,
         "endpoints":[{"address":"1.1.1.11:80","protocol":"tcp","in_use":3,"capacity":64512}]}]})"));

@@ -95,6 +95,8 @@ TEST_CASE("each command becomes its request") {
         {"dump", R"({"request":"dump","params":{"json":false}})"},
         {"dump -o json", R"({"request":"dump","params":{"json":true}})"},
         {"service del web", R"({"request":"service.del","params":{"name":"web"}})"},
+        {"service set web --no-check-verify",
+         R"({"request":"service.set","params":{"name":"web","set":{"check":{"verify":false},"idle_timeout":{}}}})"},
         {"service set web --scheduler source-hash --check-interval 500ms --idle-udp 1m",
          R"({"request":"service.set","params":{"name":"web","set":{"scheduler":"source-hash","check":{"interval":"500ms"},
              "idle_timeout":{"udp":"1m"}}}})"},
@@ -131,11 +133,14 @@ TEST_CASE("each command becomes its request") {
 }
 
 TEST_CASE("service add takes everything that a service has") {
-    const auto parsed =
-        parse("service add web tcp://1.1.1.80:80 --backend 1.1.1.11:80,weight=3,backup --backend 1.1.1.12:80 "
-              "--scheduler round-robin --snat auto --pool p --on-failure drop --check tcp --check-port 8080 "
-              "--check-interval 1s --check-timeout 300ms --check-rise 1 --check-fall 4 --idle-established 1h "
-              "--idle-syn 5s --idle-closing 6s --idle-closed 7s --idle-udp 8s");
+    const auto parsed = parse(
+        "service add web tcp://1.1.1.80:80 --backend 1.1.1.11:80,weight=3,backup --backend 1.1.1.12:80 "
+        "--scheduler round-robin --snat auto --pool p --on-failure drop --check tcp --check-port 8080 "
+        "--check-interval 1s --check-timeout 300ms --check-rise 1 --check-fall 4 --idle-established 1h "
+        "--idle-syn 5s --idle-closing 6s --idle-closed 7s --idle-udp 8s --check-jitter 10ms --check-path /healthz "
+        "--check-host www.example.org --check-status 200,204 --check-verify --check-ca-file /ca.pem "
+        "--check-send ping --check-expect pong --on-down reset --on-all-down keep-last --min-up 2 "
+        "--slow-start 30s");
     REQUIRE(parsed.action.has_value());
     const auto service = std::get<api::ServiceAdd>(std::get<cli::Call>(*parsed.action).request).service;
     CHECK(service.name == "web");
@@ -149,9 +154,25 @@ TEST_CASE("service add takes everything that a service has") {
     CHECK(service.snat == proxip::Snat::automatic);
     CHECK(service.pool == "p");
     CHECK(service.on_failure == proxip::OnFailure::drop);
-    const proxip::Check check{
-        proxip::CheckType::tcp, std::uint16_t{8080}, proxip::Millis{1000}, proxip::Millis{300}, 1, 4};
+    const proxip::Check check{proxip::CheckType::tcp,
+                              std::uint16_t{8080},
+                              proxip::Millis{1000},
+                              proxip::Millis{300},
+                              1,
+                              4,
+                              proxip::Millis{10},
+                              "/healthz",
+                              "www.example.org",
+                              proxip::StatusSet::parse("200,204").value(),
+                              true,
+                              "/ca.pem",
+                              "ping",
+                              "pong"};
     CHECK(service.check == check);
+    CHECK(service.on_down == proxip::OnDown::reset);
+    CHECK(service.on_all_down == proxip::OnAllDown::keep_last);
+    CHECK(service.min_up == 2);
+    CHECK(service.slow_start == proxip::Millis{30'000});
     const proxip::IdleTimeouts idle{proxip::Millis{5000}, proxip::Millis{3'600'000}, proxip::Millis{6000},
                                     proxip::Millis{7000}, proxip::Millis{8000}};
     CHECK(service.idle_timeout == idle);

@@ -11,7 +11,7 @@ using proxip::Config;
 using proxip::Format;
 using proxip::Millis;
 
-// The contract's own example (its check apart: type "http" is not of this version).
+// The contract's own example.
 constexpr std::string_view example = R"([agent]
 interfaces = ["eth0", { name = "eth1", xdp_mode = "generic" }]
 xdp_mode = "auto"
@@ -153,11 +153,21 @@ TEST_CASE("errors say where, what, and what was expected", "[model]") {
         Row{"\"1.1.1.11:80\"", "\"1.1.1.256:80\"",
             "lb.toml:32:11: service[web].backend[0].address: found \"1.1.1.256:80\", expected ADDRESS:PORT, such as "
             "10.0.0.1:80 or [2001:db8::1]:80"},
-        Row{"type = \"tcp\"", "type = \"http\"\npath = \"/\"",
-            "lb.toml:26:8: service[web].check.type: found \"http\", expected none or tcp"},
-        Row{"type = \"tcp\"", "path = \"/\"",
-            "lb.toml:26:1: service[web].check.path: unknown key, expected one of type, port, interval, timeout, rise, "
-            "fall"},
+        Row{"type = \"tcp\"", "type = \"smtp\"",
+            "lb.toml:26:8: service[web].check.type: found \"smtp\", expected none, tcp, http, https, icmp or udp"},
+        Row{"type = \"tcp\"", "url = \"/\"",
+            "lb.toml:26:1: service[web].check.url: unknown key, expected one of type, port, path, host, status, "
+            "verify, "
+            "ca_file, send, expect, interval, timeout, rise, fall, jitter"},
+        Row{"type = \"tcp\"", "status = 99",
+            "lb.toml:26:10: service[web].check.status: found \"99\", expected status codes from 100 to 599, such as "
+            "200, "
+            "200-399 or 200,204"},
+        Row{"type = \"tcp\"", "status = [200, \"x\"]",
+            "lb.toml:26:16: service[web].check.status[1]: found \"x\", expected status codes from 100 to 599, such as "
+            "200, 200-399 or 200,204"},
+        Row{"on_failure = \"reset\"", "on_all_down = \"keep\"",
+            "lb.toml:23:15: service[web].on_all_down: found \"keep\", expected fail or keep-last"},
         Row{"scheduler = \"maglev\"", "scheduler = \"least\"",
             "lb.toml:18:13: service[web].scheduler: found \"least\", expected maglev, round-robin, least-connections "
             "or source-hash"},
@@ -337,4 +347,67 @@ TEST_CASE("the parts have decoders of their own", "[model]") {
     CHECK(pool->ports == proxip::PortRange{2000, 2000});
     CHECK(*proxip::pool_from_json(proxip::to_json(*pool)) == *pool);
     CHECK(proxip::pool_from_json(json(3)).error().text() == "found 3, expected a table of keys and values");
+}
+
+TEST_CASE("a check's status codes, in each form", "[model]") {
+    const auto of = [](const char* status) {
+        const auto check = proxip::check_from_json(nlohmann::json::parse(status, nullptr, false));
+        return check ? check->status.text() : check.error().text();
+    };
+    CHECK(of(R"({"status": 200})") == "200");
+    CHECK(of(R"({"status": "200-399"})") == "200-399");
+    CHECK(of(R"({"status": "401,200-204,205,203"})") == "200-205,401"); // in order, and nothing twice
+    CHECK(of(R"({"status": [200, "300-399", 204]})") == "200,204,300-399");
+    CHECK(of(R"({})") == "200-399");
+    const char* bad = GENERATE(R"({"status": 600})", R"({"status": "200-"})", R"({"status": "399-200"})",
+                               R"({"status": ""})", R"({"status": "200, 204"})", R"({"status": []})",
+                               R"({"status": -200})", R"({"status": true})", R"({"status": [[200], 7]})");
+    CAPTURE(bad);
+    CHECK_THAT(of(bad), Catch::StartsWith("status"));
+    const proxip::StatusSet standard;
+    CHECK(standard.contains(200));
+    CHECK(standard.contains(399));
+    CHECK_FALSE(standard.contains(199));
+    CHECK_FALSE(standard.contains(400));
+}
+
+TEST_CASE("everything of a check and of a service's rotation is written and read back", "[model]") {
+    auto config = proxip::parse_config(example, "lb.toml").value();
+    proxip::Service& web = config.services[0];
+    web.check = {.type = proxip::CheckType::https,
+                 .port = 8443,
+                 .interval = Millis{500},
+                 .timeout = Millis{400},
+                 .rise = 1,
+                 .fall = 2,
+                 .jitter = Millis{50},
+                 .path = "/healthz",
+                 .host = "www.example.org",
+                 .status = {{{200, 299}, {401, 401}}},
+                 .verify = true,
+                 .ca_file = "/etc/ssl/ca.pem",
+                 .send = std::string("\0\x7f\n\"", 4),
+                 .expect = "\xc3\xa9"};
+    web.on_down = proxip::OnDown::reset;
+    web.on_all_down = proxip::OnAllDown::keep_last;
+    web.min_up = 2;
+    web.slow_start = Millis{30'000};
+    const std::string toml = proxip::write_config(config, Format::toml);
+    CHECK_THAT(toml, Catch::Contains(R"(on_failure = "reset"
+on_down = "reset"
+on_all_down = "keep-last"
+min_up = 2
+slow_start = "30s"
+[service.check]
+type = "https"
+port = 8443
+path = "/healthz"
+host = "www.example.org"
+status = "200-299,401"
+verify = true
+ca_file = "/etc/ssl/ca.pem"
+send = "\u0000\u007f\n\""
+)"));
+    CHECK(proxip::parse_config(toml, "t").value() == config);
+    CHECK(proxip::parse_config(proxip::write_config(config, Format::json), "j").value() == config);
 }

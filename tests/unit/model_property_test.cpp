@@ -106,10 +106,21 @@ proxip::ProxyPool pool(std::uint8_t number) {
 
 proxip::Check check() {
     proxip::Check out;
-    out.type = *gen::element(proxip::CheckType::none, proxip::CheckType::tcp);
+    using enum proxip::CheckType;
+    out.type = *gen::element(none, tcp, http, https, icmp, udp);
+    out.path = *gen::element<std::string>("/", "/healthz?a=b#c", "/\"\\");
+    out.host = *gen::element<std::string>("", "www.example.org", "2001:db8::1");
+    out.status = *proxip::StatusSet::parse(*gen::element<std::string>("200-399", "200,204", "100-599", "418"));
+    out.verify = *gen::arbitrary<bool>();
+    out.ca_file = *gen::element<std::string>("", "/etc/ssl/certs/ca.pem");
+    out.send = *gen::container<std::string>(gen::inRange<char>(0, 127));
+    out.expect = *gen::element<std::string>("", "pong", "\x7f\n\t\"", "\xc3\xa9");
     out.port = within<std::uint16_t>(1, 65535);
     out.interval = duration(proxip::limits::min_interval);
     out.timeout = duration(proxip::limits::min_check_timeout);
+    if (*gen::arbitrary<bool>()) {
+        out.jitter = within(Millis{0}.count(), out.interval.count() / 2) * Millis{1};
+    }
     out.rise = within<std::uint32_t>(1, 100);
     out.fall = within<std::uint32_t>(1, 100);
     return out;
@@ -127,6 +138,10 @@ Service service(std::uint8_t number, const std::vector<proxip::ProxyPool>& pools
                              : *gen::element(proxip::Snat::always, proxip::Snat::automatic, proxip::Snat::never);
     out.pool = pools.empty() ? "default" : (*gen::elementOf(pools)).name;
     out.on_failure = *gen::element(proxip::OnFailure::reset, proxip::OnFailure::drop);
+    out.on_down = *gen::element(proxip::OnDown::keep, proxip::OnDown::reset);
+    out.on_all_down = *gen::element(proxip::OnAllDown::fail, proxip::OnAllDown::keep_last);
+    out.min_up = *gen::element(0U, 1U, 1024U);
+    out.slow_start = *gen::element(Millis{0}, Millis{1000}, Millis{30'001});
     out.max_connections = *gen::element(0U, 1U, 20000U);
     out.max_connections_per_client = *gen::element(0U, 1U, 100U);
     out.affinity = *gen::element(Millis{0}, Millis{60'000});

@@ -54,7 +54,7 @@ TEST_CASE("an enum's error lists what is allowed", "[model]") {
     CHECK(proxip::enum_name(proxip::XdpMode::automatic) == "auto");
     CHECK(proxip::parse_enum<proxip::Scheduler>("least").error().message ==
           "found \"least\", expected maglev, round-robin, least-connections or source-hash");
-    CHECK(proxip::parse_enum<proxip::CheckType>("http").error().message == "found \"http\", expected none or tcp");
+    CHECK(proxip::parse_enum<proxip::OnFailure>("fail").error().message == "found \"fail\", expected reset or drop");
 }
 
 TEST_CASE("an error's place grows from the inside out", "[model]") {

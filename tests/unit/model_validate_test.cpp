@@ -297,6 +297,68 @@ TEST_CASE("a check knows its port", "[model]") {
     };
     CHECK(with({}) == "service[web].check: has no port to check: expected check.port, since backend 1.1.1.11 has none");
     CHECK(with(80) == "none");
+    CHECK(error_after([](Config& c) {
+              web(c).address.ports = {};
+              web(c).backends = {backend("1.1.1.11")};
+              web(c).check.type = proxip::CheckType::icmp; // needs none
+          }) == "none");
+}
+
+TEST_CASE("what a check asks, and what it takes for an answer", "[model]") {
+    using proxip::Check;
+    const auto with = [](const std::function<void(Check&)>& change) {
+        return error_after([&](Config& c) { change(web(c).check); });
+    };
+    CHECK(with([](Check& c) { c.path = "/healthz?deep=1"; }) == "none");
+    CHECK(with([](Check& c) { c.host = "www.example.org"; }) == "none");
+    CHECK(with([](Check& c) { c.host = "2001:db8::1"; }) == "none");
+    CHECK(with([](Check& c) { c.jitter = Millis{1000}; }) == "none");
+    CHECK(with([](Check& c) { c.jitter = Millis{1001}; }) ==
+          "service[web].check.jitter: found \"1s1ms\", expected at most 1s, half of the interval");
+    CHECK(
+        with([](Check& c) { c.host = "www.example.org:80"; }) ==
+        "service[web].check.host: found \"www.example.org:80\", expected the name of a host, such as www.example.org, "
+        "or an address, without a port");
+    CHECK(with([](Check& c) { c.ca_file = "ca.pem"; }) ==
+          "service[web].check.ca_file: found \"ca.pem\", expected the whole path of a file of certificates (PEM)");
+    CHECK(with([](Check& c) { c.send = std::string(1025, 'x'); }) ==
+          "service[web].check.send: found 1025 bytes, expected at most 1024");
+    CHECK(with([](Check& c) { c.expect = std::string(1025, 'x'); }).starts_with("service[web].check.expect: found"));
+    const std::string path = GENERATE("", "healthz", "/a b", "/a\r\nX: y", "/\xc3\xa9", "/" + std::string(1024, 'x'));
+    CHECK(with([&](Check& c) { c.path = path; }).starts_with("service[web].check.path: found"));
+    const std::string host = GENERATE("a b", "a\r\nX: y", "a/b", std::string(254, 'x'));
+    CHECK(with([&](Check& c) { c.host = host; }).starts_with("service[web].check.host: found"));
+}
+
+TEST_CASE("min_up and slow_start have bounds", "[model]") {
+    CHECK(error_after([](Config& c) { web(c).min_up = 1025; }) ==
+          "service[web].min_up: found 1025, expected a whole number from 0 to 1024");
+    CHECK(error_after([](Config& c) { web(c).slow_start = Millis{999}; }) ==
+          "service[web].slow_start: found \"999ms\", expected a duration from 1s to 30d");
+    CHECK(error_after([](Config& c) { web(c).slow_start = Millis{1000}; }) == "none");
+}
+
+TEST_CASE("settings of a check that do not count are told", "[model]") {
+    const auto warned = [](const std::function<void(Service&)>& change) {
+        Config config = good();
+        change(web(config));
+        const auto all = proxip::warnings(config);
+        return all.empty() ? std::string("none") : all.front();
+    };
+    CHECK(warned([](Service& s) { s.check.path = "/healthz"; }) ==
+          "service[web].check.path: counts only where type is http or https: it is none");
+    CHECK(warned([](Service& s) { s.check = {.type = proxip::CheckType::https, .port = {}, .ca_file = "/ca.pem"}; }) ==
+          "service[web].check.ca_file: counts only where type is https and verify is true: it is https");
+    CHECK(warned([](Service& s) {
+              s.check = {.type = proxip::CheckType::tcp, .port = {}, .interval = Millis{500}, .timeout = Millis{700}};
+          }) == "service[web].check.timeout: is longer than the interval: a check is over when the next one is due, "
+                "after 500ms");
+    CHECK(warned([](Service& s) { s.check = {.type = proxip::CheckType::tcp, .port = {}, .interval = Millis{500}}; }) ==
+          "none"); // the default
+    CHECK(warned([](Service& s) {
+              s.check.type = proxip::CheckType::tcp;
+              s.min_up = 2;
+          }) == "service[web].min_up: is 2, and 2 backends can take connections: the checks take none out");
 }
 
 TEST_CASE("as many as the tables hold", "[model]") {

@@ -65,3 +65,15 @@ TEST_CASE("other counts do not flap what is up", "[policy]") {
     CHECK(play(hysteresis, "-") == "D");
     CHECK(play(hysteresis, "+") == "U");
 }
+
+TEST_CASE("what serves already is not taken down by one failure", "[policy]") {
+    Hysteresis hysteresis{2, 3};
+    hysteresis.adopt_serving();
+    CHECK(hysteresis.state() == Health::unknown);
+    const std::string_view results = GENERATE("---", "+---", "-+---");
+    for (const char result : results.substr(0, results.size() - 1)) {
+        static_cast<void>(hysteresis.observe(result == '+'));
+        CHECK(hysteresis.state() != Health::down);
+    }
+    CHECK(hysteresis.observe(false) == Health::down);
+}

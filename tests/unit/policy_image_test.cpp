@@ -311,3 +311,30 @@ TEST_CASE("image: refused with its place when the kernel's tables are too small"
     CHECK(refused.error().code == proxip::ErrorCode::refused);
     CHECK_THAT(refused.error().message, Catch::Contains("196605 (VIP, port) pairs"));
 }
+
+TEST_CASE("schedules: made anew when what they are made from changed", "[policy]") {
+    Config wanted = config();
+    Service& web = wanted.services[0];
+    proxip::policy::Schedules schedules;
+    const auto table_of = [&](const std::vector<std::uint32_t>& weights) {
+        proxip::policy::Rotation rotation;
+        for (const std::uint32_t weight : weights) {
+            rotation.shares.push_back({.weight = weight});
+        }
+        return &schedules.of(web, rotation);
+    };
+    const auto owners = [](const std::vector<std::uint16_t>& table) { return std::set(table.begin(), table.end()); };
+    const auto* first = table_of({1, 1});
+    const auto* data = first->data();
+    CHECK(owners(*first) == std::set<std::uint16_t>{0, 1});
+    CHECK(table_of({1, 1})->data() == data); // the same one
+    CHECK(owners(*table_of({0, 1})) == std::set<std::uint16_t>{1});
+    CHECK(owners(*table_of({1, 1})) == std::set<std::uint16_t>{0, 1});
+    CHECK(table_of({0, 0})->empty());
+    web.scheduler = Scheduler::round_robin;
+    CHECK(table_of({2, 1})->size() == 3);
+    web.scheduler = Scheduler::maglev;
+    const auto maglev = *table_of({1, 1});
+    web.backends[0] = backend("203.0.113.13:80"); // the same weights, another server
+    CHECK(*table_of({1, 1}) != maglev);
+}

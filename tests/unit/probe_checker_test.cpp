@@ -5,20 +5,20 @@
 
 #include <boost/asio/ip/tcp.hpp>
 #include <catch2/catch.hpp>
+#include <sys/resource.h>
 
-#include "probe/checker.hpp"
+#include "probe_bench.hpp"
 
 using namespace std::chrono_literals;
 using namespace proxip;
+using namespace proxip::probe::test;
 using boost::asio::ip::tcp;
 using probe::Checker;
 using probe::Outcome;
 using probe::Target;
-using Clock = std::chrono::steady_clock;
 
+namespace probe_checker_test {
 namespace {
-
-const auto loopback = boost::asio::ip::address_v4::loopback();
 
 // A server on loopback whose connections nobody accepts until asked.
 struct Server {
@@ -39,51 +39,6 @@ struct Silent : Server {
     explicit Silent(boost::asio::io_context& loop) : Server(loop, 0), first(loop), second(loop) {
         first.connect({loopback, port()});
         second.async_connect({loopback, port()}, [](const boost::system::error_code&) {});
-    }
-};
-
-std::uint16_t closed_port(boost::asio::io_context& loop) {
-    tcp::acceptor acceptor(loop, {loopback, 0});
-    return acceptor.local_endpoint().port();
-}
-
-Target target(std::uint16_t port, Millis interval = 50ms, Millis timeout = 1000ms, std::string service = "web") {
-    Target made{.service = std::move(service), .backend = {.address = {}, .port = port}, .check = {}};
-    made.backend.address.bytes = {127, 0, 0, 1};
-    made.check.type = CheckType::tcp;
-    made.check.interval = interval;
-    made.check.timeout = timeout;
-    return made;
-}
-
-struct Reported {
-    Target target;
-    Outcome outcome;
-    Clock::time_point when;
-};
-
-struct Bench {
-    boost::asio::io_context loop;
-    std::vector<Reported> reports;
-    std::unique_ptr<Checker> checker = Checker::make(loop, [this](const Target& checked, const Outcome& outcome) {
-        reports.push_back({checked, outcome, Clock::now()});
-    });
-
-    template <typename Done>
-    [[nodiscard]] bool until(const Done& done, Millis limit = 10s) {
-        const auto end = Clock::now() + limit;
-        while (!done() && Clock::now() < end) {
-            loop.restart();
-            loop.run_one_until(end);
-        }
-        return done();
-    }
-    [[nodiscard]] std::size_t count(std::uint16_t port) const {
-        return static_cast<std::size_t>(std::ranges::count_if(
-            reports, [port](const Reported& report) { return report.target.backend.port == port; }));
-    }
-    [[nodiscard]] bool reported(std::uint16_t port, std::size_t times = 1) {
-        return until([this, port, times] { return count(port) >= times; });
     }
 };
 
@@ -133,14 +88,24 @@ TEST_CASE("a server that does not answer times out", "[probe]") {
     Bench bench;
     const Silent silent(bench.loop);
     const auto start = Clock::now();
-    bench.checker->watch({target(silent.port(), 50ms, 200ms)});
+    bench.checker->watch({target(silent.port(), 300ms, 200ms)});
 
-    REQUIRE(bench.reported(silent.port(), 2));
+    REQUIRE(bench.reported(silent.port()));
     CHECK_FALSE(bench.reports.front().outcome.success);
     CHECK(bench.reports.front().outcome.detail == "timed out after 200ms");
-    // Never two at a time, although the interval is shorter.
     CHECK(bench.reports[0].when - start >= 200ms);
-    CHECK(bench.reports[1].when - bench.reports[0].when >= 200ms);
+}
+
+TEST_CASE("a check is over when the next one is due", "[probe]") {
+    Bench bench;
+    const Silent silent(bench.loop);
+    const auto start = Clock::now();
+    bench.checker->watch({target(silent.port(), 100ms, 5s)});
+
+    REQUIRE(bench.reported(silent.port(), 3));
+    CHECK(bench.reports.front().outcome.detail == "timed out after 100ms");
+    // Never two at a time: each has its whole time, and the next begins behind it.
+    CHECK(bench.reports[2].when - start >= 300ms);
 }
 
 TEST_CASE("the check's own port is called where it has one", "[probe]") {
@@ -268,32 +233,40 @@ TEST_CASE("many targets are spread, and all are checked in time", "[probe]") {
     CHECK(each.size() == targets.size());
 }
 
-TEST_CASE("5,000 targets every 2 s on one core", "[.scale]") {
+TEST_CASE("the jitter is the check's own", "[probe]") {
     Bench bench;
-    Server server(bench.loop, 4096);
-    server.acceptor.non_blocking(true);
-    const std::function<void()> accept = [&] {
-        server.acceptor.async_wait(tcp::acceptor::wait_read, [&](const boost::system::error_code&) {
-            boost::system::error_code error;
-            while (!error) {
-                static_cast<void>(server.acceptor.accept(error));
-            }
-            accept();
-        });
-    };
-    accept();
-    std::vector<Target> targets;
-    for (int i = 0; i < 5000; ++i) {
-        targets.push_back(target(server.port(), 2s, 1s, "service" + std::to_string(i)));
+    const Server server(bench.loop);
+    Target checked = target(server.port(), 100ms);
+    checked.check.jitter = 0ms;
+    SECTION("none") {
+        const auto start = Clock::now();
+        bench.checker->watch({checked});
+        REQUIRE(bench.reported(server.port(), 6));
+        CHECK(bench.reports[5].when - start >= 5 * 100ms);
     }
-    const auto cpu = std::clock();
-    bench.checker->watch(targets);
-    static_cast<void>(bench.until([] { return false; }, 10s));
-    WARN(bench.reports.size() << " checks in 10 s, " << 1000 * (std::clock() - cpu) / CLOCKS_PER_SEC << " ms of CPU");
-    CHECK(bench.reports.size() >= 5 * targets.size());
-    std::string failures;
-    for (const Reported& report : bench.reports) {
-        failures = report.outcome.success ? failures : report.outcome.detail;
+    SECTION("half of the interval") {
+        checked.check.jitter = 50ms;
+        bench.checker->watch({checked});
+        REQUIRE(bench.reported(server.port(), 8));
+        Clock::duration least = 1h;
+        for (std::size_t i = 1; i < 8; ++i) {
+            least = std::min(least, bench.reports[i].when - bench.reports[i - 1].when);
+        }
+        CHECK(least < 95ms); // by chance not so once in 10^7
     }
-    CHECK(failures.empty());
 }
+
+TEST_CASE("a checker that has no descriptor says nothing of the backend", "[probe]") {
+    Bench bench;
+    const Server server(bench.loop);
+    rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    const rlimit none{.rlim_cur = 0, .rlim_max = before.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+    const Outcome outcome = bench.outcome_of(target(server.port()));
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+    CHECK_FALSE(outcome.made);
+    CHECK(outcome.detail == "not checked: too many open files");
+}
+
+} // namespace probe_checker_test
