@@ -271,6 +271,15 @@ __noinline int conn_step(__u32 slot_id, __u64 was_word, __u32 from_client, __u32
 	return 0;
 }
 
+/* Where the bytes go on that this end waits for: both tables and packet are in the cache already. */
+static __always_inline void note_acked(__u32 *acked_be, const struct packet *p)
+{
+	struct tcphdr *tcp = l4_header(p, sizeof(*tcp));
+
+	if (tcp && (p->tcp_flags & ABI_TCP_ACK))
+		WRITE_ONCE(*acked_be, tcp->ack_seq);
+}
+
 /* Moves the state by this packet and enters it in the accounts. An RST does not refresh (RFC 7857 section 2.2). */
 static __always_inline void conn_follow(struct found *f, const struct packet *p)
 {
@@ -283,6 +292,8 @@ static __always_inline void conn_follow(struct found *f, const struct packet *p)
 	    !(f->state.state == ABI_ESTABLISHED && !(p->tcp_flags & (ABI_TCP_SYN | ABI_TCP_FIN | ABI_TCP_RST)))) {
 		conn_step(f->slot_id, f->word, from_client, p->tcp_flags);
 	}
+	if (p->tuple.protocol == IPPROTO_TCP)
+		note_acked(from_client ? &s->acked_be[ABI_ORIGINAL] : &s->acked_be[ABI_REPLY], p);
 	if (!(p->tcp_flags & ABI_TCP_RST))
 		s->last_seen = now_ticks();
 	count_bytes(from_client ? &s->in : &s->out, p->ip_bytes);

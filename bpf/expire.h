@@ -2,7 +2,7 @@
 #ifndef PROXIP_EXPIRE_H
 #define PROXIP_EXPIRE_H
 
-/* Idle connections end here: a kernel timer walks the array of slots, a slice a tick, so that it goes on without the agent and
+/* Idle connections end here, and those that the agent wants to end: a kernel timer walks the array of slots, a slice a tick, so that it goes on without the agent and
  * costs the same however many connections there are. */
 
 #include "conn.h"
@@ -49,6 +49,29 @@ static long sweep_visit(__u32 step, void *context)
 	return 0;
 }
 
+static long carry_out_order(__u32 step, void *context)
+{
+	struct sweep *w = context;
+	struct abi_order order;
+	union conn_word seen;
+	struct abi_slot *s;
+
+	if (bpf_map_pop_elem(&orders, &order))
+		return 1;
+	s = bpf_map_lookup_elem(&slot, &order.slot);
+	for (int try = 0; s && try < 4; try++) { /* a packet may move its state meanwhile */
+		seen.word = READ_ONCE(s->word);
+		if (seen.state.generation != order.generation || !abi_has_mapping(seen.state.state))
+			break;
+		if (conn_remove(order.slot, seen.word)) {
+			w->removed++;
+			count(ABI_ENDED);
+			break;
+		}
+	}
+	return 0;
+}
+
 static int sweep(void *map, __u32 *key, struct sweeper *value)
 {
 	struct abi_ledger *l = the_ledger();
@@ -57,6 +80,7 @@ static int sweep(void *map, __u32 *key, struct sweeper *value)
 
 	if (!l)
 		return 0;
+	bpf_loop(SWEEP_REMOVALS, carry_out_order, &w, 0);
 	w.end = l->fresh_slots < max_connections ? l->fresh_slots : max_connections;
 	w.hand = l->sweep_hand < w.end ? l->sweep_hand : 0;
 	slice = w.end / SWEEP_SLICES + 1;

@@ -44,6 +44,12 @@ struct {
 	__type(value, __u32);
 } free_slots SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, ABI_MAX_ORDERS);
+	__type(value, struct abi_order);
+} orders SEC(".maps");
+
 /* mmap: page-aligned, so that a slot is two whole cache lines; and read by the agent without a system call */
 ARRAY_MAP(slot, struct abi_slot, 1, BPF_F_MMAPABLE);
 ARRAY_MAP(ledger, struct abi_ledger, 1, BPF_F_MMAPABLE);
@@ -113,6 +119,21 @@ struct {
 	__type(value, __u32); /* service id */
 } match SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, ABI_MAX_ALLOWED);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct abi_allowed);
+	__type(value, __u32);
+} allowed SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, ABI_MAX_CLIENTS);
+	__type(key, struct abi_client);
+	__type(value, struct abi_went_to);
+} affinity SEC(".maps");
+
 struct lookup_table {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -156,6 +177,7 @@ struct choice { /* what select.h decided: numbers only */
 	__u32 service_id;
 	__u32 binding;
 	__u32 endpoint;
+	__u32 place; /* of the backend within the service */
 	__u32 source_first;
 	__u32 source_count;
 	__u32 snat_reason; /* enum abi_snat_reason */
@@ -176,6 +198,8 @@ struct scratch {
 	struct abi_tuple remove_key;
 	struct abi_datagram datagram;
 	struct abi_quota quota_key;
+	struct abi_client client_key;
+	struct abi_allowed allowed_key;
 	struct abi_tuple leaving; /* of a fragment or an ICMP error: as it leaves */
 	struct abi_tuple quoted;  /* and what the error quotes, turned round */
 	__u32 owner_slot; /* of a port that claim_port() wants to take over */

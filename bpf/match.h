@@ -46,6 +46,21 @@ static __always_inline __u32 *match_service(const struct abi_tuple *tuple, __u32
 	return bpf_map_lookup_elem(&match, &w->match_key);
 }
 
+/* Of a service that has a list: may this client connect? */
+static __always_inline bool is_allowed(const struct abi_address *client, __u32 half, __u32 service_id)
+{
+	struct scratch *w = work_space();
+
+	if (!w)
+		return false;
+	w->allowed_key = (struct abi_allowed){
+		.prefix_bits = 8 * (sizeof(struct abi_allowed) - sizeof(__u32)),
+		.service = half * ABI_MAX_SERVICES + service_id,
+		.address = *client,
+	};
+	return bpf_map_lookup_elem(&allowed, &w->allowed_key);
+}
+
 static __always_inline struct abi_service *service_in(__u32 half, __u32 id)
 {
 	__u32 key = half * ABI_MAX_SERVICES + id;

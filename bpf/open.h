@@ -250,6 +250,8 @@ static __always_inline void slot_fill(struct abi_slot *s, const struct abi_tuple
 	s->last_seen = now;
 	s->in = (struct abi_counter){};
 	s->out = (struct abi_counter){};
+	s->acked_be[ABI_ORIGINAL] = 0;
+	s->acked_be[ABI_REPLY] = 0;
 }
 
 static __always_inline void slot_undo(struct found *f, struct scratch *w, bool with_reply)

@@ -294,6 +294,13 @@ static __always_inline enum frame_kind parse(struct xdp_md *ctx, struct packet *
 	return FRAME_OTHER;
 }
 
+/* 802.1Q or 802.1ad. Of a frame that parse() found to be none of ours. */
+static __always_inline bool is_tagged(const struct packet *p)
+{
+	return (void *)(p->eth + 1) <= p->end &&
+	       (p->eth->h_proto == bpf_htons(ETH_P_8021Q) || p->eth->h_proto == bpf_htons(ETH_P_8021AD));
+}
+
 static __always_inline __u8 hops_left(const struct packet *p)
 {
 	return p->tuple.family == ABI_IPV4 ? p->ip->ttl : p->ip6->hop_limit;

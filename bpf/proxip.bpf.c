@@ -84,7 +84,7 @@ int proxip_xdp(struct xdp_md *ctx)
 
 	if (kind == FRAME_OTHER) {
 		note_verdict(ABI_VERDICT_PASS, 0, 0);
-		count(ABI_PASSED);
+		count(is_tagged(&p) ? ABI_PASSED_TAGGED : ABI_PASSED);
 		return XDP_PASS;
 	}
 	if (likely(kind == FRAME_FLOW && !p.fragment && conn_find(&p.tuple, &f) && !begins_anew(&p, &f))) {

@@ -36,18 +36,141 @@ static __always_inline __u32 next_turn(__u32 service_id, __u32 count)
 	return (dry_run ? READ_ONCE(live->next_turn) : __sync_fetch_and_add(&live->next_turn, 1)) % count;
 }
 
-static __always_inline struct abi_backend *backend_at(const struct abi_service *s, __u32 half, __u32 position)
+/* Which of the service's backends stands at that position of its schedule. */
+static __always_inline __u32 place_at(const struct abi_service *s, __u32 half, __u32 position)
 {
 	void *table = bpf_map_lookup_elem(&lookup, &half);
 	__u32 entry = s->lookup_first + position;
 	__u32 block_key = entry / ABI_LOOKUP_BLOCK;
 	struct abi_lookup_block *block = table ? bpf_map_lookup_elem(table, &block_key) : NULL;
+
+	return block ? block->backend[entry % ABI_LOOKUP_BLOCK] : 0;
+}
+
+static __always_inline struct abi_backend *backend_in(const struct abi_service *s, __u32 half, __u32 place)
+{
+	__u32 key = half * ABI_MAX_BACKENDS + s->backend_first + place;
+
+	return place < s->backend_count ? bpf_map_lookup_elem(&backend, &key) : NULL;
+}
+
+static __always_inline __u64 live_on(__u32 binding_id)
+{
+	struct abi_binding_live *live = bpf_map_lookup_elem(&binding_live, &binding_id);
+
+	return live ? READ_ONCE(live->opened) - READ_ONCE(live->closed) : 0;
+}
+
+static __always_inline bool takes_one_more(const struct abi_backend *b)
+{
+	return b->weight && (!b->max_connections || live_on(b->binding) < b->max_connections);
+}
+
+#define SECOND_CHOICES 4 /* a second draw is often the first one's backend where there are few */
+
+/* Two choices by weight, and the one with fewer connections for its weight (Mitzenmacher, "The Power of Two Choices"). */
+static __noinline int less_loaded(const struct abi_service *s, __u32 half, __u32 hash)
+{
+	__u32 one = place_at(s, half, scale(hash, s->lookup_count)), other = one;
+	struct abi_backend *a, *b;
+
+	for (int draw = 0; draw < SECOND_CHOICES && other == one; draw++) {
+		hash = mix(hash, draw + 1);
+		other = place_at(s, half, scale(hash, s->lookup_count));
+	}
+	a = backend_in(s, half, one);
+	b = backend_in(s, half, other);
+	if (!a || !b)
+		return one;
+	return live_on(b->binding) * a->weight < live_on(a->binding) * b->weight ? other : one;
+}
+
+static __always_inline __u32 scheduled(const struct abi_service *s, __u32 half, __u32 service_id, const struct abi_tuple *t)
+{
+	__u32 count = s->lookup_count;
+	__u32 hash = hash_client(t, s->scheduler == ABI_MAGLEV || s->scheduler == ABI_LEAST_CONNECTIONS);
+
+	if (s->scheduler == ABI_ROUND_ROBIN)
+		return place_at(s, half, next_turn(service_id, count));
+	if (s->scheduler == ABI_LEAST_CONNECTIONS)
+		return less_loaded(s, half, hash);
+	return place_at(s, half, scale(hash, count));
+}
+
+struct backend_search {
+	__u32 first; /* within both halves */
+	__u32 count;
+	__u32 at;
+	__u32 binding; /* this one; with `any`, whichever takes one more */
+	__u32 any;
+	__u32 place;
+	__u32 found;
+};
+
+static long try_backend(__u32 step, void *context)
+{
+	struct backend_search *search = context;
+	__u32 place = search->at + step;
+	struct abi_backend *b;
 	__u32 key;
 
-	if (!block)
-		return NULL;
-	key = half * ABI_MAX_BACKENDS + s->backend_first + block->backend[entry % ABI_LOOKUP_BLOCK];
-	return bpf_map_lookup_elem(&backend, &key);
+	if (place >= search->count)
+		place -= search->count;
+	key = search->first + place;
+	b = bpf_map_lookup_elem(&backend, &key);
+	if (!b || !(search->any ? takes_one_more(b) : b->binding == search->binding))
+		return 0;
+	search->place = place;
+	search->found = 1;
+	return 1;
+}
+
+static __always_inline bool search_backend(const struct abi_service *s, __u32 half, struct backend_search *search)
+{
+	search->first = half * ABI_MAX_BACKENDS + s->backend_first;
+	search->count = s->backend_count;
+	bpf_loop(search->count, try_backend, search, 0);
+	return search->found;
+}
+
+static __always_inline struct abi_client *client_key(const struct abi_tuple *t, __u32 service_id)
+{
+	struct scratch *w = work_space();
+
+	if (w)
+		w->client_key = (struct abi_client){.address = t->source, .service = service_id};
+	return w ? &w->client_key : NULL;
+}
+
+/* Where the client went last, if that is still a backend of the service and takes one more. */
+static __noinline int remembered(const struct abi_tuple *t, const struct abi_service *s, struct choice *c)
+{
+	struct abi_client *key = client_key(t, c->service_id);
+	struct abi_went_to *to = key ? bpf_map_lookup_elem(&affinity, key) : NULL;
+	struct backend_search search = {};
+	struct abi_backend *b;
+
+	if (!to || (__s32)(now_ticks() - to->until) > 0)
+		return 0;
+	search.binding = to->binding;
+	c->place = to->place;
+	b = backend_in(s, c->half, c->place);
+	if (!b || b->binding != search.binding) { /* the list of backends is another one now */
+		if (!search_backend(s, c->half, &search))
+			return 0;
+		c->place = search.place;
+		b = backend_in(s, c->half, c->place);
+	}
+	return b && takes_one_more(b);
+}
+
+static __always_inline void remember(const struct abi_tuple *t, const struct abi_service *s, const struct choice *c)
+{
+	struct abi_client *key = client_key(t, c->service_id);
+	struct abi_went_to to = {.binding = c->binding, .place = c->place, .until = now_ticks() + s->affinity};
+
+	if (key)
+		bpf_map_update_elem(&affinity, key, &to, BPF_ANY);
 }
 
 static __always_inline bool in_prefix(const struct abi_address *a, const struct abi_address *b, __u32 length)
@@ -129,18 +252,24 @@ static __always_inline bool choose_source(struct choice *c, const struct abi_tup
 /* 0, or a drop reason. */
 static __always_inline int choose_backend(struct choice *c, const struct abi_service *s, const struct abi_tuple *t)
 {
-	__u32 count = s->lookup_count;
+	struct backend_search free = {.any = 1};
 	struct abi_backend *chosen;
 	struct abi_endpoint *e;
-	__u32 position;
 
-	if (!count)
+	if (!s->lookup_count)
 		return ABI_NO_BACKEND;
-	if (s->scheduler == ABI_ROUND_ROBIN)
-		position = next_turn(c->service_id, count);
-	else
-		position = scale(hash_client(t, s->scheduler == ABI_MAGLEV), count);
-	chosen = backend_at(s, c->half, position);
+	if (!s->affinity || !remembered(t, s, c))
+		c->place = scheduled(s, c->half, c->service_id, t);
+	chosen = backend_in(s, c->half, c->place);
+	if (!chosen)
+		return ABI_NO_BACKEND;
+	if (unlikely(chosen->max_connections) && !takes_one_more(chosen)) {
+		free.at = c->place;
+		if (!search_backend(s, c->half, &free))
+			return ABI_BACKENDS_FULL;
+		c->place = free.place;
+		chosen = backend_in(s, c->half, c->place);
+	}
 	e = chosen ? bpf_map_lookup_elem(&endpoint, &chosen->endpoint) : NULL;
 	if (!e)
 		return ABI_NO_BACKEND;

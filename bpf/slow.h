@@ -169,6 +169,10 @@ static __noinline int decide(const struct packet *p, struct verdict *v)
 		drop(v, ABI_BAD_SOURCE);
 		return 0;
 	}
+	if ((s->flags & ABI_SERVICE_ALLOW) && !is_allowed(&p->tuple.source, c->half, c->service_id)) {
+		drop(v, ABI_NOT_ALLOWED); /* in silence: who may not call need not know that there is something */
+		return 0;
+	}
 	if (p->tuple.protocol == IPPROTO_TCP && (p->tcp_flags & (ABI_TCP_SYN | ABI_TCP_ACK | ABI_TCP_RST)) != ABI_TCP_SYN) {
 		refuse(v, p, s, ABI_NO_CONNECTION);
 		return 0;
@@ -176,7 +180,7 @@ static __noinline int decide(const struct packet *p, struct verdict *v)
 	reason = choose_backend(c, s, &p->tuple);
 	e = reason ? NULL : bpf_map_lookup_elem(&endpoint, &c->endpoint);
 	if (!e) {
-		refuse(v, p, s, ABI_NO_BACKEND);
+		refuse(v, p, s, reason ?: ABI_NO_BACKEND);
 		return 0;
 	}
 	note_backend(c);
@@ -242,8 +246,11 @@ static __always_inline void commit(const struct packet *p, struct verdict *v)
 	reason = count_in(s, &w->choice, &w->open_key);
 	if (!reason) {
 		reason = carry_out_choice(p, w, s);
-		if (!reason)
+		if (!reason) {
+			if (s->affinity)
+				remember(&w->open_key, s, &w->choice);
 			return;
+		}
 		count_off(&w->choice, &w->open_key);
 	}
 	if (reason != ABI_CONTENDED)

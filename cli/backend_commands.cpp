@@ -48,7 +48,7 @@ Build declare_show(CLI::App& app) {
 struct AddTyped {
     std::string service;
     Texts backends;
-    Text weight;
+    Text weight, max_connections;
     bool backup = false;
 };
 
@@ -57,7 +57,8 @@ Result<Action> build_add(const AddTyped& typed) {
     Backend plain;
     plain.backup = typed.backup;
     Reading reading;
-    reading.one("--weight", typed.weight, plain.weight);
+    reading.one("--weight", typed.weight, plain.weight)
+        .one("--max-connections", typed.max_connections, plain.max_connections);
     if (reading.error()) {
         return std::unexpected(*reading.error());
     }
@@ -74,15 +75,17 @@ Result<Action> build_add(const AddTyped& typed) {
 Build declare_add(CLI::App& app) {
     const auto typed = std::make_shared<AddTyped>();
     app.add_option("service", typed->service, "the service's name")->required();
-    app.add_option("address", typed->backends, "IP:PORT[,weight=N][,backup], one or more")->required();
+    app.add_option("address", typed->backends, "IP:PORT[,weight=N][,max-connections=N][,backup], one or more")
+        ->required();
     app.add_option("--weight", typed->weight, "its share of new connections; 0: none")->option_text("N");
+    app.add_option("--max-connections", typed->max_connections, "live ones at a time; 0: no limit")->option_text("N");
     app.add_flag("--backup", typed->backup, "only when no other is up");
     return [typed](const Inputs&) { return build_add(*typed); };
 }
 
 struct SetTyped {
     Targets targets;
-    Text weight;
+    Text weight, max_connections;
     bool backup = false;
 };
 
@@ -90,6 +93,7 @@ Build declare_set(CLI::App& app) {
     const auto typed = std::make_shared<SetTyped>();
     typed->targets.declare(app);
     app.add_option("--weight", typed->weight, "its share of new connections; 0: none")->option_text("N");
+    app.add_option("--max-connections", typed->max_connections, "live ones at a time; 0: no limit")->option_text("N");
     const auto* backup =
         app.add_flag("--backup,!--no-backup", typed->backup, "only when no other is up; or not only then");
     return [typed, backup](const Inputs&) -> Result<Action> {
@@ -99,29 +103,37 @@ Build declare_set(CLI::App& app) {
         }
         api::BackendSet set{typed->targets.service, std::move(*addresses), {}};
         Reading reading;
-        reading.one("--weight", typed->weight, set.patch.weight);
+        reading.one("--weight", typed->weight, set.patch.weight)
+            .one("--max-connections", typed->max_connections, set.patch.max_connections);
         if (backup->count() > 0) {
             set.patch.backup = typed->backup;
         }
         if (reading.error()) {
             return std::unexpected(*reading.error());
         }
-        if (!set.patch.weight && !set.patch.backup) {
-            return usage("nothing to set: give --weight, --backup or --no-backup", typed->targets.service);
+        if (!set.patch.weight && !set.patch.backup && !set.patch.max_connections) {
+            return usage("nothing to set: give --weight, --max-connections, --backup or --no-backup",
+                         typed->targets.service);
         }
         return Call{std::move(set), {}};
     };
 }
 
+struct DelTyped {
+    Targets targets;
+    bool now = false;
+};
+
 Build declare_del(CLI::App& app) {
-    const auto targets = std::make_shared<Targets>();
-    targets->declare(app);
-    return [targets](const Inputs&) -> Result<Action> {
-        auto addresses = targets->read();
+    const auto typed = std::make_shared<DelTyped>();
+    typed->targets.declare(app);
+    app.add_flag("--now", typed->now, "end their connections; otherwise those live on until they end");
+    return [typed](const Inputs&) -> Result<Action> {
+        auto addresses = typed->targets.read();
         if (!addresses) {
             return std::unexpected(std::move(addresses.error()));
         }
-        return Call{api::BackendDel{targets->service, std::move(*addresses)}, {}};
+        return Call{api::BackendDel{typed->targets.service, std::move(*addresses), typed->now}, {}};
     };
 }
 

@@ -55,9 +55,35 @@ Build declare_count(CLI::App& app) {
     };
 }
 
+struct DelTyped {
+    Filter filter;
+    bool all = false;
+};
+
+Build declare_del(CLI::App& app) {
+    const auto typed = std::make_shared<DelTyped>();
+    typed->filter.declare(app);
+    app.add_flag("--all", typed->all, "every connection");
+    return [typed](const Inputs&) -> Result<Action> {
+        api::ConnDel del;
+        Reading reading;
+        typed->filter.read(reading, del.filter);
+        del.all = typed->all;
+        if (reading.error()) {
+            return std::unexpected(*reading.error());
+        }
+        const bool any = del.filter.service || del.filter.client || del.filter.backend;
+        if (any == del.all) {
+            return usage("expected either which connections (--service, --client, --backend) or --all", "conn del");
+        }
+        return Call{std::move(del), {}};
+    };
+}
+
 constexpr std::array commands{
     Command{"conn", "show", "Connections, each with its Proxy IP", declare_show},
     Command{"conn", "count", "How many there are", declare_count},
+    Command{"conn", "del", "End connections: both ends get a RST", declare_del},
 };
 
 } // namespace

@@ -34,6 +34,7 @@ struct ToText {
     std::string operator()(const api::Status& it) const { return text_of(it); }
     std::string operator()(const std::vector<api::StatsView>& it) const { return text_of(it); }
     std::string operator()(const api::Explain& it) const { return text_of(it); }
+    std::string operator()(const api::Ended& it) const { return text_of(it); }
     std::string operator()(const api::Dump& it) const { return it.text; }
     std::string operator()(const api::Plan& it) const { return text_of(request, it); }
     template <typename T>

@@ -29,6 +29,7 @@ struct Rendered {
 [[nodiscard]] std::string text_of(const std::vector<api::PoolView>& pools, bool wide);
 [[nodiscard]] std::string text_of(const std::vector<api::ConnView>& connections, bool wide);
 [[nodiscard]] std::string text_of(const api::ConnCount& count, bool wide);
+[[nodiscard]] std::string text_of(const api::Ended& ended);
 [[nodiscard]] std::string text_of(const api::Explain& explain);
 [[nodiscard]] std::string text_of(const api::Request& request, const api::Plan& plan);
 

@@ -130,6 +130,10 @@ std::string text_of(const api::ConnCount& count, bool wide) {
                 : fmt::format("{}\n", count.connections);
 }
 
+std::string text_of(const api::Ended& ended) {
+    return fmt::format("{} ended\n", ended.ended);
+}
+
 std::string text_of(const api::Explain& explain) {
     Lines lines;
     lines.add("verdict", explain.verdict);

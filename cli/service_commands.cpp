@@ -13,7 +13,8 @@ namespace {
 
 // The options that `add` and `set` share, as typed.
 struct Settings {
-    Text scheduler, snat, pool, on_failure, max_connections, max_per_client;
+    Text scheduler, snat, pool, affinity, on_idle, on_failure, max_connections, max_per_client;
+    Texts allow;
     Text check, check_port, check_interval, check_timeout, check_rise, check_fall;
     Text idle_syn, idle_established, idle_closing, idle_closed, idle_udp;
 
@@ -22,9 +23,16 @@ struct Settings {
 };
 
 void Settings::declare(CLI::App& app) {
-    app.add_option("--scheduler", scheduler, "maglev, round-robin or source-hash")->option_text("NAME");
+    app.add_option("--scheduler", scheduler, "maglev, round-robin, least-connections or source-hash")
+        ->option_text("NAME");
     app.add_option("--snat", snat, "always, auto or never: whose address the backend sees")->option_text("MODE");
     app.add_option("--pool", pool, "the proxy pool that connections come from")->option_text("NAME");
+    app.add_option("--affinity", affinity, "so long a client goes back to its backend; 0s: it need not")
+        ->option_text("DURATION");
+    app.add_option("--allow", allow, "clients of these networks only; any: everyone")
+        ->option_text("PREFIX,...")
+        ->delimiter(',');
+    app.add_option("--on-idle", on_idle, "silent or reset: are both ends told?")->option_text("WHAT");
     app.add_option("--on-failure", on_failure, "reset or drop: no backend or no port")->option_text("WHAT");
     app.add_option("--max-connections", max_connections, "live ones of the service; 0: no limit")->option_text("N");
     app.add_option("--max-per-client", max_per_client, "live ones of one client address (IPv6: /64); 0: no limit")
@@ -43,9 +51,14 @@ void Settings::declare(CLI::App& app) {
 }
 
 void Settings::read(Reading& reading, api::ServicePatch& patch) const {
+    if (!allow.empty()) {
+        reading.each("--allow", allow == Texts{"any"} ? Texts{} : allow, patch.allow.emplace());
+    }
     reading.one("--scheduler", scheduler, patch.scheduler)
         .one("--snat", snat, patch.snat)
         .one("--pool", pool, patch.pool)
+        .one("--affinity", affinity, patch.affinity)
+        .one("--on-idle", on_idle, patch.on_idle)
         .one("--on-failure", on_failure, patch.on_failure)
         .one("--max-connections", max_connections, patch.max_connections)
         .one("--max-per-client", max_per_client, patch.max_connections_per_client)
@@ -100,7 +113,7 @@ Build declare_add(CLI::App& app) {
     app.add_option("name", typed->name, "the service's name")->required();
     app.add_option("address", typed->address, "tcp://VIP:PORT or udp://VIP:PORT")->required();
     app.add_option("--backend", typed->backends, "a server; may be given more than once")
-        ->option_text("IP:PORT[,weight=N][,backup]")
+        ->option_text("IP:PORT[,weight=N][,max-connections=N][,backup]")
         ->allow_extra_args(false);
     typed->settings.declare(app);
     return [typed](const Inputs&) { return build_add(*typed); };

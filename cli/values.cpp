@@ -6,20 +6,26 @@ namespace proxip::cli {
 namespace {
 
 Result<void> put_option(Backend& backend, std::string_view option) {
-    constexpr std::string_view weight = "weight=";
+    struct Count {
+        std::string_view key;
+        std::uint32_t Backend::* field;
+    };
+    constexpr Count counts[] = {{"weight=", &Backend::weight}, {"max-connections=", &Backend::max_connections}};
     if (option == "backup") {
         backend.backup = true;
         return {};
     }
-    if (option.starts_with(weight)) {
-        const auto number = parse_number<std::uint32_t>(option.substr(weight.size()));
-        if (!number) {
-            return std::unexpected(number.error());
+    for (const Count& count : counts) {
+        if (option.starts_with(count.key)) {
+            const auto number = parse_number<std::uint32_t>(option.substr(count.key.size()));
+            if (!number) {
+                return std::unexpected(number.error());
+            }
+            backend.*count.field = *number;
+            return {};
         }
-        backend.weight = *number;
-        return {};
     }
-    return fail(ErrorCode::invalid, fmt::format("'{}': expected weight=N or backup", option));
+    return fail(ErrorCode::invalid, fmt::format("'{}': expected weight=N, max-connections=N or backup", option));
 }
 
 } // namespace

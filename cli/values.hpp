@@ -95,7 +95,7 @@ class Reading {
     std::optional<Error> error_;
 };
 
-// "IP:PORT[,weight=N][,backup]"; what it does not say comes from `plain`.
+// "IP:PORT[,weight=N][,max-connections=N][,backup]"; what it does not say comes from `plain`.
 [[nodiscard]] Result<Backend> parse_backend(std::string_view text, Backend plain = {});
 
 } // namespace proxip::cli

@@ -35,11 +35,17 @@ pmtu6-auto    | 300 | quick | the same with IPv6
 pmtu6-generic | 300 | quick | and both
 fragments     | 300 | quick | datagrams in pieces, from two clients at once
 fragments6    | 300 | quick | the same with IPv6
+jumbo         | 300 | quick | links of 9,000 bytes, native XDP with frames in several pages
+jumbo6        | 300 | quick | the same with IPv6
 hostile       | 480 | quick | the main job on a host that would spoil it
 attack        | 480 | quick | a flood of SYNs, malformed frames, limits
 differential  | 300 | quick | the same traffic by proxip and by nftables: no difference
 ports         | 480 | quick | exactly as many connections as ports, and ports that come back
+ends          | 300 | quick | connections that the load balancer ends: idle, by hand
+ends6         | 300 | quick | the same with IPv6
 survive       | 480 | quick | kill -9, no agent, restarts, --detach
+faults        | 480 | quick | what goes wrong around it: kills, files, neighbours, routes, interfaces, bpffs
+upgrade       | 300 | quick | a new agent over a running data plane, the same version or another
 arp           | 480 | quick | VIPs and Proxy IPs in ARP
 quickstart    | 600 | quick | examples/quickstart.sh
 kernel61      |1500 | busy  | all that on Debian's 6.1 kernel in qemu
@@ -64,13 +70,17 @@ body() { # NAME
     unit) "$bin/proxip_unit_tests" ;;
     packet) "$bin/proxip_packet_tests" ;;
     fuzz) "$bin/proxip_frame_fuzz" --seconds 30 ;; # prints its random seed
-    control | change | scale | badfiles | attack | ports | survive | arp) "$here/network/$1.sh" ;;
+    control | change | scale | badfiles | attack | ports | survive | faults | upgrade | arp) "$here/network/$1.sh" ;;
     main-*) "$here/network/main.sh" "${1#main-}" ;;
     main6-*) "$here/network/main.sh" "${1#main6-}" 6 ;;
     pmtu-*) "$here/network/pmtu.sh" "${1#pmtu-}" 4 ;;
     pmtu6-*) "$here/network/pmtu.sh" "${1#pmtu6-}" 6 ;;
+    ends) "$here/network/ends.sh" 4 ;;
+    ends6) "$here/network/ends.sh" 6 ;;
     fragments) "$here/network/fragments.sh" auto 4 ;;
     fragments6) "$here/network/fragments.sh" generic 6 ;;
+    jumbo) "$here/network/jumbo.sh" native 4 ;;
+    jumbo6) "$here/network/jumbo.sh" auto 6 ;;
     differential) "$here/network/differential.sh" auto 4 && "$here/network/differential.sh" generic 6 ;;
     hostile) "$here/network/hostile_host.sh" ;;
     quickstart) "$root/examples/quickstart.sh" ;;

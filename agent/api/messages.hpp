@@ -83,9 +83,12 @@ struct ServicePatch {
     std::optional<Scheduler> scheduler;
     std::optional<Snat> snat;
     std::optional<std::string> pool;
+    std::optional<Millis> affinity;
+    std::optional<OnIdle> on_idle;
     std::optional<OnFailure> on_failure;
     std::optional<std::uint32_t> max_connections;
     std::optional<std::uint32_t> max_connections_per_client;
+    std::optional<std::vector<Prefix>> allow; // empty: everyone
     CheckPatch check;
     IdlePatch idle_timeout;
 };
@@ -102,6 +105,7 @@ struct ServiceDel {
 struct BackendPatch {
     std::optional<std::uint32_t> weight;
     std::optional<bool> backup;
+    std::optional<std::uint32_t> max_connections;
 };
 struct BackendAdd {
     std::string service;
@@ -115,6 +119,7 @@ struct BackendSet {
 struct BackendDel {
     std::string service;
     std::vector<SocketAddress> addresses;
+    bool now = false; // their connections end as well
 };
 struct BackendAdmin {
     std::string service;
@@ -152,6 +157,10 @@ struct Batch { // all or nothing, in this order, one generation; what is between
     std::optional<std::uint64_t> if_generation = std::nullopt;
 };
 
+struct ConnDel { // those that the filter picks; with an empty one, and `all`, every one
+    ConnFilter filter;
+    bool all = false;
+};
 struct ConfigText { // a file as the user wrote it; the agent parses, so that there is one parser and one set of errors
     std::string text;
     std::string source; // its name in errors
@@ -173,7 +182,7 @@ struct RollbackRequest {}; // back at once
 
 using Request =
     std::variant<StatusRequest, VersionRequest, DropsRequest, StatsRequest, ServiceShow, BackendShow, PoolShow,
-                 ConnShow, ConnCountRequest, ExplainRequest, DumpRequest, ServiceAdd, ServiceSet, ServiceDel,
+                 ConnShow, ConnCountRequest, ConnDel, ExplainRequest, DumpRequest, ServiceAdd, ServiceSet, ServiceDel,
                  BackendAdd, BackendSet, BackendDel, BackendAdmin, ServerAdmin, PoolAdd, PoolSet, PoolDel, Batch,
                  ValidateRequest, DiffRequest, ApplyRequest, ConfirmRequest, RollbackRequest>;
 
@@ -277,6 +286,10 @@ struct ConnCount {
     std::uint64_t closed = 0;      // over, but their mapping is still kept
 };
 
+struct Ended {
+    std::uint64_t ended = 0; // connections
+};
+
 struct StatsView {
     struct Backend {
         std::string address;
@@ -339,7 +352,7 @@ using Drops = std::map<std::string, std::uint64_t>; // every reason, also those 
 
 using Answer =
     std::variant<Version, Status, Drops, std::vector<StatsView>, std::vector<ServiceView>, std::vector<BackendView>,
-                 std::vector<PoolView>, std::vector<ConnView>, ConnCount, Explain, Dump, Plan>;
+                 std::vector<PoolView>, std::vector<ConnView>, ConnCount, Ended, Explain, Dump, Plan>;
 
 // ---- JSON -----------------------------------------------------------------------------------------------------------
 

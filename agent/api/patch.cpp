@@ -41,9 +41,12 @@ Service patched(Service service, const ServicePatch& patch) {
     set(service.scheduler, patch.scheduler);
     set(service.snat, patch.snat);
     set(service.pool, patch.pool);
+    set(service.affinity, patch.affinity);
+    set(service.on_idle, patch.on_idle);
     set(service.on_failure, patch.on_failure);
     set(service.max_connections, patch.max_connections);
     set(service.max_connections_per_client, patch.max_connections_per_client);
+    set(service.allow, patch.allow);
     put(service.check, patch.check);
     put(service.idle_timeout, patch.idle_timeout);
     return service;
@@ -52,6 +55,7 @@ Service patched(Service service, const ServicePatch& patch) {
 Backend patched(Backend backend, const BackendPatch& patch) {
     set(backend.weight, patch.weight);
     set(backend.backup, patch.backup);
+    set(backend.max_connections, patch.max_connections);
     return backend;
 }
 

@@ -66,6 +66,12 @@ void describe(V& v, T& it) {
     describe(v, it.filter);
 }
 
+template <typename V, Of<ConnDel> T>
+void describe(V& v, T& it) {
+    describe(v, it.filter);
+    v.defaulted("all", it.all);
+}
+
 template <typename V, Of<ExplainRequest> T>
 void describe(V& v, T& it) {
     v("from", it.from);
@@ -102,9 +108,12 @@ void describe(V& v, T& it) {
     v("scheduler", it.scheduler);
     v("snat", it.snat);
     v("pool", it.pool);
+    v("affinity", it.affinity);
+    v("on_idle", it.on_idle);
     v("on_failure", it.on_failure);
     v("max_connections", it.max_connections);
     v("max_connections_per_client", it.max_connections_per_client);
+    v("allow", it.allow);
     v.defaulted("check", it.check);
     v.defaulted("idle_timeout", it.idle_timeout);
 }
@@ -113,6 +122,7 @@ template <typename V, Of<BackendPatch> T>
 void describe(V& v, T& it) {
     v("weight", it.weight);
     v("backup", it.backup);
+    v("max_connections", it.max_connections);
 }
 
 template <typename V, Of<ServiceAdd> T>
@@ -149,6 +159,7 @@ template <typename V, Of<BackendDel> T>
 void describe(V& v, T& it) {
     v("service", it.service);
     v("addresses", it.addresses);
+    v.defaulted("now", it.now);
 }
 
 template <typename V, Of<BackendAdmin> T>
@@ -325,6 +336,11 @@ template <typename V, Of<ConnCount> T>
 void describe(V& v, T& it) {
     v("connections", it.connections);
     v("closed", it.closed);
+}
+
+template <typename V, Of<Ended> T>
+void describe(V& v, T& it) {
+    v("ended", it.ended);
 }
 
 template <typename V, Of<StatsView::Backend> T>

@@ -14,6 +14,7 @@
 
 #include "app/controller.hpp"
 #include "app/handlers.hpp"
+#include "app/idle_watch.hpp"
 #include "app/neighbourhood.hpp"
 #include "app/notify.hpp"
 #include "app/pressure_watch.hpp"
@@ -121,6 +122,7 @@ class Agent {
             return begun;
         }
         pressure_.emplace(*controller_, *dataplane_);
+        idle_.emplace(*controller_, *dataplane_);
         views_.emplace(*controller_, *dataplane_, *neighbourhood_, *pressure_);
         handlers_.emplace(*controller_, *views_, *dataplane_);
         return {};
@@ -204,6 +206,8 @@ class Agent {
                 neighbourhood_->tick();
                 pressure_->tick();
                 controller_->tick();
+                idle_->tick();
+                dataplane_->go_on_ending();
                 await_tick();
             }
         });
@@ -238,6 +242,7 @@ class Agent {
     std::unique_ptr<probe::Checker> checker_;
     std::optional<Controller> controller_;
     std::optional<PressureWatch> pressure_;
+    std::optional<IdleWatch> idle_;
     std::optional<Views> views_;
     std::optional<Handlers> handlers_;
     std::unique_ptr<net::Monitor> monitor_;

@@ -111,17 +111,29 @@ bool Controller::available(const Overlay& overlay, const Service& service, const
     return overlay.admin(service, backend) == Admin::enabled && !down(service, backend);
 }
 
+std::set<policy::Id> Controller::bindings_of(const std::string& name,
+                                             const std::vector<SocketAddress>& backends) const {
+    std::set<policy::Id> out;
+    const Service* service = running_.service(name);
+    const auto service_id = service != nullptr ? ids_.services.find(service->address) : std::nullopt;
+    for (const SocketAddress& address : backends) {
+        const auto endpoint = service_id
+                                  ? ids_.endpoints.find({.protocol = service->address.protocol, .address = address})
+                                  : std::nullopt;
+        if (const auto binding =
+                endpoint ? ids_.bindings.find({.service = *service_id, .endpoint = *endpoint}) : std::nullopt) {
+            out.insert(*binding);
+        }
+    }
+    return out;
+}
+
 // Health stays as it was last known until the first checks are in.
 void Controller::adopt_health() {
     for (const Service& service : running_.services) {
-        const auto service_id = ids_.services.find(service.address);
         for (const Backend& backend : service.backends) {
-            const auto endpoint =
-                ids_.endpoints.find({.protocol = service.address.protocol, .address = backend.address});
-            const auto binding = service_id && endpoint
-                                     ? ids_.bindings.find({.service = *service_id, .endpoint = *endpoint})
-                                     : std::optional<policy::Id>();
-            if (binding && parts_.dataplane.is_down(*binding)) {
+            const auto bindings = bindings_of(service.name, {backend.address});
+            if (!bindings.empty() && parts_.dataplane.is_down(*bindings.begin())) {
                 health_.adopt_down(service.name, backend.address);
             }
         }

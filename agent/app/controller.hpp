@@ -6,6 +6,7 @@
 #include <chrono>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "app/health_book.hpp"
@@ -76,6 +77,9 @@ class Controller {
     [[nodiscard]] const Overlay& overlay() const { return overlay_; }
     [[nodiscard]] const HealthBook& health() const { return health_; }
     [[nodiscard]] const policy::Identities& identities() const { return ids_; }
+    // The data plane's ids of these backends; empty for those that it does not know.
+    [[nodiscard]] std::set<policy::Id> bindings_of(const std::string& service,
+                                                   const std::vector<SocketAddress>& backends) const;
     [[nodiscard]] std::uint64_t generation() const { return generation_; }
     // A backend that was removed, but has connections or their ids still.
     struct Leaving {

@@ -3,6 +3,7 @@
 // One handler per request; each only calls.
 
 #include <concepts>
+#include <set>
 
 #include "api/messages.hpp"
 #include "app/controller.hpp"
@@ -12,7 +13,7 @@ namespace proxip::app {
 
 class Handlers {
   public:
-    Handlers(Controller& controller, const Views& views, const dataplane::Dataplane& dataplane)
+    Handlers(Controller& controller, const Views& views, dataplane::Dataplane& dataplane)
         : controller_(controller), views_(views), dataplane_(dataplane) {}
 
     [[nodiscard]] Result<api::Answer> handle(const api::Request& request);
@@ -29,6 +30,7 @@ class Handlers {
     Answer on(const api::PoolShow& request);
     Answer on(const api::ConnShow& request);
     Answer on(const api::ConnCountRequest& request);
+    Answer on(const api::ConnDel& request);
     Answer on(const api::ExplainRequest& request);
     Answer on(const api::DumpRequest& request);
     Answer on(const api::ValidateRequest& request);
@@ -43,12 +45,14 @@ class Handlers {
         return on(api::Batch{.steps = {{.edit = edit, .place = {}}}});
     }
 
+    [[nodiscard]] std::set<policy::Id> ending_with(const api::Batch& request) const;
+    void end_now(const std::set<policy::Id>& bindings);
     [[nodiscard]] Result<void> expect(const std::optional<std::uint64_t>& generation) const;
     [[nodiscard]] api::Plan plan_of(const Controller::Outcome& outcome, const Config& config, bool applied) const;
 
     Controller& controller_;
     const Views& views_;
-    const dataplane::Dataplane& dataplane_;
+    dataplane::Dataplane& dataplane_;
 };
 
 } // namespace proxip::app

@@ -348,7 +348,7 @@ Result<std::vector<api::ConnView>> Views::connections(const api::ConnFilter& fil
     return out;
 }
 
-Result<api::ConnCount> Views::count(const api::ConnFilter& filter) const {
+Result<std::function<bool(const dataplane::Connection&)>> Views::picking(const api::ConnFilter& filter) const {
     if (auto there = ever_known(filter.service); !there) {
         return std::unexpected(there.error());
     }
@@ -358,9 +358,19 @@ Result<api::ConnCount> Views::count(const api::ConnFilter& filter) const {
             services.insert(id);
         }
     }
+    return [this, filter, services = std::move(services)](const dataplane::Connection& connection) {
+        return (!filter.service || services.contains(connection.service)) && matches(filter, connection);
+    };
+}
+
+Result<api::ConnCount> Views::count(const api::ConnFilter& filter) const {
+    const auto picks = picking(filter);
+    if (!picks) {
+        return std::unexpected(picks.error());
+    }
     api::ConnCount out;
     dataplane_.each_connection([&](const dataplane::Connection& connection) {
-        if ((!filter.service || services.contains(connection.service)) && matches(filter, connection)) {
+        if ((*picks)(connection)) {
             ++(connection.state == abi::ABI_CLOSED ? out.closed : out.connections);
         }
         return true;

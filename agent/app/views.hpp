@@ -3,6 +3,7 @@
 // The running state in the shapes of the control protocol. Reads only.
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -28,6 +29,9 @@ class Views {
     [[nodiscard]] Result<std::vector<api::ConnView>> connections(const api::ConnFilter& filter,
                                                                  std::uint32_t limit) const;
     [[nodiscard]] Result<api::ConnCount> count(const api::ConnFilter& filter) const;
+    // Which connections a filter means.
+    [[nodiscard]] Result<std::function<bool(const dataplane::Connection&)>>
+    picking(const api::ConnFilter& filter) const;
     [[nodiscard]] Result<api::Explain> explain(const api::ExplainRequest& request) const;
 
   private:

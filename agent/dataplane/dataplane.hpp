@@ -4,6 +4,7 @@
 // An interface, so that the agent's logic can be tested without a kernel; kernel.hpp has the real one.
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -121,6 +122,13 @@ class Dataplane {
     [[nodiscard]] virtual Result<XdpMode> attach(std::uint32_t index, XdpMode mode) = 0;
     virtual void detach(std::uint32_t index) = 0;
     [[nodiscard]] virtual std::vector<Attachment> attachments() const = 0;
+
+    // ---- ending ----
+    // Connections that `which` picks end within some 10 ms, and both ends of a TCP one get a RST. How many.
+    virtual std::size_t end_connections(const std::function<bool(const Connection&)>& which) = 0;
+    // Of more than 65,536 the others follow from call to call.
+    virtual void go_on_ending() = 0;
+    virtual void await_endings(std::chrono::milliseconds patience) const = 0; // blocks until they are carried out
 
     // ---- reading ----
     [[nodiscard]] virtual std::map<std::string, std::uint64_t> drops() const = 0; // by reason, all of them

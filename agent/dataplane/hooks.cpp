@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <system_error>
 
 #include <bpf/bpf.h>
@@ -12,6 +13,8 @@
 #include <linux/if_link.h>
 #include <net/if.h>
 #include <spdlog/spdlog.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include "dataplane/clsact.hpp"
 
@@ -23,9 +26,19 @@ namespace {
 constexpr std::uint32_t filter_handle = 0x70726f78;
 constexpr std::uint32_t filter_priority = 1;
 
+constexpr std::string_view jumbo_suffix = "_jumbo"; // of a pin whose link runs the jumbo program
+constexpr int ethernet_mtu = 1500;
+
 std::string name_of(std::uint32_t index) {
     std::array<char, IF_NAMESIZE> name{};
     return if_indextoname(index, name.data()) != nullptr ? name.data() : fmt::format("interface {}", index);
+}
+
+int mtu_of(std::uint32_t index) {
+    const Descriptor any(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ifreq request{};
+    name_of(index).copy(request.ifr_name, IF_NAMESIZE - 1);
+    return any && ::ioctl(any.get(), SIOCGIFMTU, &request) == 0 ? request.ifr_mtu : 0;
 }
 
 std::uint32_t flags_of(XdpMode mode) {
@@ -121,22 +134,22 @@ void each_pin(const std::filesystem::path& folder, const std::function<void(cons
 
 } // namespace
 
-std::filesystem::path Hooks::pin_of(std::uint32_t index) const {
-    return folder_ / fmt::format("xdp_{}", index);
+std::filesystem::path Hooks::pin_of(std::uint32_t index, bool jumbo) const {
+    return folder_ / fmt::format("xdp_{}{}", index, jumbo ? jumbo_suffix : "");
 }
 
-Result<Hooks> Hooks::adopt(const std::filesystem::path& folder, int xdp_program, int tc_program) {
+Result<Hooks> Hooks::adopt(const std::filesystem::path& folder, HookPrograms programs) {
     std::error_code error;
     std::filesystem::create_directories(folder, error);
     if (error) {
         return fail_errno(fmt::format("cannot make {}", folder.string()), error.value());
     }
-    Hooks hooks(folder, xdp_program, tc_program);
-    each_pin(folder, [&](const auto& pin) { hooks.take_over(pin); });
+    Hooks hooks(folder, std::move(programs));
+    each_pin(folder, [&](const auto& pin) { hooks.adopt(pin); });
     return hooks;
 }
 
-void Hooks::take_over(const std::filesystem::path& pin) {
+void Hooks::adopt(const std::filesystem::path& pin) {
     Descriptor link(bpf_obj_get(pin.c_str()));
     const auto index = link ? interface_of(link) : std::nullopt;
     if (!index) {
@@ -145,14 +158,29 @@ void Hooks::take_over(const std::filesystem::path& pin) {
         std::filesystem::remove(pin, error);
         return;
     }
-    if (bpf_link_update(link.get(), xdp_program_, nullptr) != 0) { // the former program goes on, over the same tables
-        spdlog::error("{}: its program cannot be replaced: {}", name_of(*index),
-                      std::strerror(errno)); // NOLINT(concurrency-mt-unsafe)
+    const bool jumbo = pin.filename().string().ends_with(jumbo_suffix);
+    held_[*index] = {.link = std::move(link), .mode = mode_of(*index), .jumbo = jumbo};
+}
+
+void Hooks::take_over() {
+    for (const auto& [index, held] : held_) {
+        take_over(index, held);
     }
-    if (auto filter = attach_filter(*index, tc_program_); !filter) {
+}
+
+// What cannot be replaced goes on as it is, over the same tables.
+void Hooks::take_over(std::uint32_t index, const Held& held) const {
+    // First: a frame that the new XDP program marks must be understood.
+    if (auto filter = attach_filter(index, programs_.tc); !filter) {
         spdlog::error("{}", filter.error().text());
     }
-    held_[*index] = {.link = std::move(link), .mode = mode_of(*index)};
+    const auto program = held.jumbo ? programs_.jumbo_xdp() : Result<int>(programs_.xdp);
+    if (!program) {
+        spdlog::error("{}: its program cannot be replaced: {}", name_of(index), program.error().text());
+    } else if (bpf_link_update(held.link.get(), *program, nullptr) != 0) {
+        spdlog::error("{}: its program cannot be replaced: {}", name_of(index),
+                      std::strerror(errno)); // NOLINT(concurrency-mt-unsafe)
+    }
 }
 
 Result<XdpMode> Hooks::attach(std::uint32_t index, XdpMode mode) {
@@ -179,38 +207,75 @@ Result<XdpMode> Hooks::attach(std::uint32_t index, XdpMode mode) {
     return attach_free(index, mode);
 }
 
-Result<XdpMode> Hooks::attach_free(std::uint32_t index, XdpMode mode) {
-    // The filter first: a frame that XDP marks must never meet an interface that does not read marks.
-    if (auto filter = attach_filter(index, tc_program_); !filter) {
-        return std::unexpected(filter.error());
-    }
-    XdpMode used = mode == XdpMode::generic ? XdpMode::generic : XdpMode::native;
-    auto link = attach_xdp(index, xdp_program_, used);
-    if (!link && mode == XdpMode::automatic) {
-        spdlog::info("{}; generic mode instead", link.error().message);
-        used = XdpMode::generic;
-        link = attach_xdp(index, xdp_program_, used);
-    }
+Result<Hooks::Held> Hooks::attach_generic(std::uint32_t index) const {
+    auto link = attach_xdp(index, programs_.xdp, XdpMode::generic);
     if (!link) {
-        detach_filter(index);
         return std::unexpected(link.error());
     }
-    const auto pin = pin_of(index);
-    std::error_code error;
-    std::filesystem::remove(pin, error); // of an interface that had this number before
-    if (bpf_obj_pin(link->get(), pin.c_str()) != 0) {
-        const int why = errno;
-        (void)bpf_link_detach(link->get());
-        detach_filter(index);
-        return fail_errno(fmt::format("cannot pin {}", pin.string()), why);
+    return Held{.link = std::move(*link), .mode = XdpMode::generic, .jumbo = false};
+}
+
+// A driver refuses a program that sees only the first page where frames may be larger.
+Result<Hooks::Held> Hooks::attach_native(std::uint32_t index) const {
+    auto link = attach_xdp(index, programs_.xdp, XdpMode::native);
+    if (link) {
+        return Held{.link = std::move(*link), .mode = XdpMode::native, .jumbo = false};
     }
-    held_[index] = {.link = std::move(*link), .mode = used};
+    if (mtu_of(index) <= ethernet_mtu) {
+        return std::unexpected(link.error());
+    }
+    const auto program = programs_.jumbo_xdp();
+    if (!program) {
+        return std::unexpected(program.error());
+    }
+    auto jumbo = attach_xdp(index, *program, XdpMode::native);
+    if (!jumbo) {
+        return std::unexpected(link.error());
+    }
+    return Held{.link = std::move(*jumbo), .mode = XdpMode::native, .jumbo = true};
+}
+
+Result<void> Hooks::pin(std::uint32_t index, const Held& held) const {
+    std::error_code error;
+    for (const bool jumbo : {false, true}) { // of an interface that had this number before
+        std::filesystem::remove(pin_of(index, jumbo), error);
+    }
+    const auto place = pin_of(index, held.jumbo);
+    if (bpf_obj_pin(held.link.get(), place.c_str()) != 0) {
+        return fail_errno(fmt::format("cannot pin {}", place.string()), errno);
+    }
+    return {};
+}
+
+Result<XdpMode> Hooks::attach_free(std::uint32_t index, XdpMode mode) {
+    // The filter first: a frame that XDP marks must never meet an interface that does not read marks.
+    if (auto filter = attach_filter(index, programs_.tc); !filter) {
+        return std::unexpected(filter.error());
+    }
+    auto held = mode == XdpMode::generic ? attach_generic(index) : attach_native(index);
+    if (!held && mode == XdpMode::automatic) {
+        spdlog::info("{}; generic mode instead", held.error().message);
+        held = attach_generic(index);
+    }
+    if (!held) {
+        detach_filter(index);
+        return std::unexpected(held.error());
+    }
+    if (auto pinned = pin(index, *held); !pinned) {
+        (void)bpf_link_detach(held->link.get());
+        detach_filter(index);
+        return std::unexpected(pinned.error());
+    }
+    const XdpMode used = held->mode;
+    held_[index] = std::move(*held);
     return used;
 }
 
 void Hooks::detach(std::uint32_t index) {
     std::error_code error;
-    std::filesystem::remove(pin_of(index), error);
+    for (const bool jumbo : {false, true}) {
+        std::filesystem::remove(pin_of(index, jumbo), error);
+    }
     if (auto known = held_.find(index); known != held_.end()) {
         (void)bpf_link_detach(known->second.link.get());
         held_.erase(known);

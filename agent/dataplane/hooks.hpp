@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <vector>
@@ -15,11 +16,20 @@
 
 namespace proxip::dataplane {
 
+struct HookPrograms { // descriptors, which must outlive the hooks
+    int xdp = -1;
+    int tc = -1;
+    // For interfaces whose frames are larger than a page: loaded when the first one is met.
+    std::function<Result<int>()> jumbo_xdp;
+};
+
 class Hooks {
   public:
-    // `folder` holds the pinned links. Links found there are moved to `xdp_program`, atomically; a link whose interface
-    // is gone is forgotten.
-    [[nodiscard]] static Result<Hooks> adopt(const std::filesystem::path& folder, int xdp_program, int tc_program);
+    // `folder` holds the pinned links. What is found there runs the former agent's programs until take_over(); a link
+    // whose interface is gone is forgotten.
+    [[nodiscard]] static Result<Hooks> adopt(const std::filesystem::path& folder, HookPrograms programs);
+    // Moves every adopted link to this agent's programs, each atomically.
+    void take_over();
 
     // Refused with the holder's name when another program has the hook.
     [[nodiscard]] Result<XdpMode> attach(std::uint32_t index, XdpMode mode);
@@ -30,17 +40,21 @@ class Hooks {
     struct Held {
         Descriptor link;
         XdpMode mode = XdpMode::native;
+        bool jumbo = false; // runs the jumbo program
     };
 
-    Hooks(std::filesystem::path folder, int xdp_program, int tc_program)
-        : folder_(std::move(folder)), xdp_program_(xdp_program), tc_program_(tc_program) {}
+    Hooks(std::filesystem::path folder, HookPrograms programs)
+        : folder_(std::move(folder)), programs_(std::move(programs)) {}
     [[nodiscard]] Result<XdpMode> attach_free(std::uint32_t index, XdpMode mode);
-    [[nodiscard]] std::filesystem::path pin_of(std::uint32_t index) const;
-    void take_over(const std::filesystem::path& pin);
+    [[nodiscard]] Result<Held> attach_generic(std::uint32_t index) const;
+    [[nodiscard]] Result<Held> attach_native(std::uint32_t index) const;
+    [[nodiscard]] Result<void> pin(std::uint32_t index, const Held& held) const;
+    [[nodiscard]] std::filesystem::path pin_of(std::uint32_t index, bool jumbo) const;
+    void adopt(const std::filesystem::path& pin);
+    void take_over(std::uint32_t index, const Held& held) const;
 
     std::filesystem::path folder_;
-    int xdp_program_;
-    int tc_program_;
+    HookPrograms programs_;
     std::map<std::uint32_t, Held> held_;
 };
 

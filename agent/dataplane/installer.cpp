@@ -52,13 +52,6 @@ std::optional<std::uint32_t> inner_entries(int outer, std::uint32_t key, Descrip
     return info.max_entries;
 }
 
-std::array<std::uint8_t, sizeof(abi::abi_match)> match_key(abi::abi_match match, std::uint32_t half) {
-    std::array<std::uint8_t, sizeof(abi::abi_match)> key{};
-    match.half = half;
-    std::memcpy(key.data(), &match, sizeof match);
-    return key;
-}
-
 // Packets read these entries: one that is right already is not touched. One that an install left behind which failed
 // later may be another's, and is in no half.
 template <typename T>
@@ -87,7 +80,7 @@ Result<void> Installer::install(const policy::Image& image, std::uint64_t genera
         return done;
     }
     write_half(image, half);
-    if (auto done = write_matches(image, half); !done) {
+    if (auto done = write_keyed(image, half); !done) {
         return done;
     }
     // A backend is never chosen while it is marked as down: what it was given would be taken from it at once.
@@ -204,30 +197,22 @@ void Installer::write_half(const policy::Image& image, std::uint32_t half) {
     }
 }
 
-Result<void> Installer::write_matches(const policy::Image& image, std::uint32_t half) {
-    auto& known = halves_[half].matches;
-    std::map<std::array<std::uint8_t, sizeof(abi::abi_match)>, policy::Id> wanted;
-    for (const auto& [match, id] : image.matches) {
-        wanted.emplace(match_key(match, half), id);
+Result<void> Installer::write_keyed(const policy::Image& image, std::uint32_t half) {
+    decltype(matches_)::Wanted matches;
+    for (auto [match, id] : image.matches) {
+        match.half = half;
+        matches.emplace_back(match, id);
     }
-    for (auto entry = known.begin(); entry != known.end();) {
-        if (!wanted.contains(entry->first)) {
-            (void)bpf_map_delete_elem(tables_->match, entry->first.data());
-            entry = known.erase(entry);
-        } else {
-            ++entry;
-        }
+    decltype(allowed_)::Wanted allowed;
+    for (auto prefix : image.allowed) {
+        const policy::Id id = prefix.service;
+        prefix.service += half * std::uint32_t{abi::ABI_MAX_SERVICES};
+        allowed.emplace_back(prefix, id);
     }
-    for (const auto& [key, id] : wanted) {
-        if (auto entry = known.find(key); entry != known.end() && entry->second == id) {
-            continue;
-        }
-        if (bpf_map_update_elem(tables_->match, key.data(), &id, BPF_ANY) != 0) {
-            return fail_errno("cannot write the table of VIPs", errno);
-        }
-        known[key] = id;
+    if (auto done = matches_.write(tables_->match, half, matches); !done) {
+        return done;
     }
-    return {};
+    return allowed_.write(tables_->allowed, half, allowed);
 }
 
 void Installer::flip(std::uint64_t generation, std::uint32_t half) {
@@ -267,7 +252,9 @@ Result<void> Installer::adopt() {
             return done;
         }
     }
-    return adopt_matches();
+    matches_.adopt(tables_->match, [](const abi::abi_match& key) { return key.half; });
+    allowed_.adopt(tables_->allowed, [](const abi::abi_allowed& key) { return key.service / abi::ABI_MAX_SERVICES; });
+    return {};
 }
 
 Result<void> Installer::adopt_lookup(std::uint32_t half) {
@@ -282,21 +269,6 @@ Result<void> Installer::adopt_lookup(std::uint32_t half) {
     }
     halves_[half].lookup_map = std::move(map);
     halves_[half].lookup = std::move(*mapped);
-    return {};
-}
-
-Result<void> Installer::adopt_matches() {
-    abi::abi_match key{};
-    abi::abi_match* previous = nullptr;
-    abi::abi_match next{};
-    while (bpf_map_get_next_key(tables_->match, previous, &next) == 0) {
-        policy::Id id = 0;
-        if (bpf_map_lookup_elem(tables_->match, &next, &id) == 0 && next.half < 2) {
-            halves_[next.half].matches.emplace(match_key(next, next.half), id);
-        }
-        key = next;
-        previous = &key;
-    }
     return {};
 }
 

@@ -4,9 +4,9 @@
 
 #include <array>
 #include <cstdint>
-#include <map>
 
 #include "dataplane/kernel_tables.hpp"
+#include "dataplane/keyed_halves.hpp"
 #include "model/descriptor.hpp"
 #include "policy/image.hpp"
 
@@ -24,7 +24,6 @@ class Installer {
 
   private:
     struct Half {
-        std::map<std::array<std::uint8_t, sizeof(abi::abi_match)>, policy::Id> matches;
         Descriptor lookup_map;
         MappedArray<abi::abi_lookup_block> lookup;
     };
@@ -35,15 +34,16 @@ class Installer {
     [[nodiscard]] Result<void> write_rings(const policy::Image& image);
     [[nodiscard]] Result<void> wait_for_readers(std::uint32_t half, std::size_t lookup_entries);
     void write_half(const policy::Image& image, std::uint32_t half);
-    [[nodiscard]] Result<void> write_matches(const policy::Image& image, std::uint32_t half);
+    [[nodiscard]] Result<void> write_keyed(const policy::Image& image, std::uint32_t half);
     void mark_down(const policy::Image& image, bool down);
     void flip(std::uint64_t generation, std::uint32_t half);
     [[nodiscard]] Result<void> adopt_lookup(std::uint32_t half);
-    [[nodiscard]] Result<void> adopt_matches();
     [[nodiscard]] Result<void> adopt_rings(policy::Identities& ids) const;
 
     KernelTables* tables_;
     std::array<Half, 2> halves_;
+    KeyedHalves<abi::abi_match> matches_;
+    KeyedHalves<abi::abi_allowed> allowed_;
 };
 
 } // namespace proxip::dataplane

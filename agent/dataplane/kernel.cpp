@@ -4,24 +4,21 @@
 #include <array>
 #include <bit>
 #include <cerrno>
-#include <cstring>
 #include <system_error>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/magic.h>
 #include <spdlog/spdlog.h>
-#include <sys/file.h>
 #include <sys/random.h>
-#include <sys/vfs.h>
 
+#include "dataplane/endings.hpp"
 #include "dataplane/explainer.hpp"
 #include "dataplane/hooks.hpp"
 #include "dataplane/installer.hpp"
 #include "dataplane/kernel_tables.hpp"
 #include "dataplane/object.hpp"
+#include "dataplane/pins.hpp"
 #include "dataplane/readings.hpp"
 #include "dataplane/redirect_capability.hpp"
 #include "dataplane/surroundings.hpp"
@@ -31,88 +28,6 @@ namespace proxip::dataplane {
 namespace {
 
 namespace fs = std::filesystem;
-
-fs::path maps_folder(const fs::path& folder) {
-    return folder / "maps";
-}
-fs::path links_folder(const fs::path& folder) {
-    return folder / "links";
-}
-
-Result<void> make_folder(const fs::path& folder) {
-    std::error_code error;
-    fs::create_directories(maps_folder(folder), error);
-    struct statfs where{};
-    if (error) {
-        return fail_errno(fmt::format("cannot make {}", folder.string()), error.value());
-    }
-    if (::statfs(folder.c_str(), &where) != 0 || where.f_type != BPF_FS_MAGIC) {
-        return fail(ErrorCode::refused,
-                    fmt::format("{} is not on a bpffs; expected one (mount -t bpf bpf {})", folder.string(),
-                                folder.parent_path().string()),
-                    "--bpffs");
-    }
-    return {};
-}
-
-// Two agents on one data plane would each write their own ids into it.
-Result<Descriptor> lock_folder(const fs::path& folder) {
-    Descriptor lock(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!lock) {
-        return fail_errno(fmt::format("cannot open {}", folder.string()), errno);
-    }
-    if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-        return fail(ErrorCode::refused, fmt::format("another agent runs the data plane in {}", folder.string()),
-                    "--bpffs");
-    }
-    return lock;
-}
-
-// The control table of a data plane that is pinned there, if there is one.
-Result<std::optional<abi::abi_control>> pinned_control(const fs::path& folder) {
-    const Descriptor map(bpf_obj_get((maps_folder(folder) / "control").c_str()));
-    if (!map && errno == ENOENT) {
-        return std::optional<abi::abi_control>();
-    }
-    if (!map) { // not known is not none: what runs there must not be taken for remains
-        return fail_errno(fmt::format("cannot open what is pinned in {}", folder.string()), errno);
-    }
-    bpf_map_info info{};
-    std::uint32_t size = sizeof info;
-    if (bpf_obj_get_info_by_fd(map.get(), &info, &size) != 0) {
-        return fail_errno("cannot read the pinned data plane", errno);
-    }
-    const auto control =
-        info.value_size == sizeof(abi::abi_control) ? read_element<abi::abi_control>(map.get(), 0) : std::nullopt;
-    if (!control || (control->abi_version != abi::ABI_VERSION && control->abi_version != 0)) {
-        return fail(
-            ErrorCode::refused,
-            fmt::format("{} holds a data plane of ABI version {}; expected {}: take it down with lbagent --detach",
-                        folder.string(), control ? control->abi_version : 0, int{abi::ABI_VERSION}));
-    }
-    // Version 0: made, but never finished, by an agent that was killed.
-    return control->abi_version == 0 ? std::optional<abi::abi_control>() : control;
-}
-
-Result<void> remove_pins(const fs::path& folder) {
-    // First: what is left when this is interrupted must not be adopted.
-    if (const Descriptor map(bpf_obj_get((maps_folder(folder) / "control").c_str())); map) {
-        if (auto control = read_element<abi::abi_control>(map.get(), 0)) {
-            const std::uint32_t key = 0;
-            control->abi_version = 0;
-            (void)bpf_map_update_elem(map.get(), &key, &*control, BPF_ANY);
-        }
-    }
-    remove_hooks(links_folder(folder));
-    std::error_code error;
-    for (const fs::path& part : {maps_folder(folder), links_folder(folder)}) {
-        fs::remove_all(part, error);
-        if (error) {
-            return fail_errno(fmt::format("cannot remove {}", part.string()), error.value());
-        }
-    }
-    return {};
-}
 
 Result<std::uint64_t> random_seed() {
     std::uint64_t seed = 0;
@@ -136,10 +51,11 @@ Result<void> arm_timer(const Skeleton& skeleton) {
 
 class KernelDataplane final : public Dataplane {
   public:
-    KernelDataplane(fs::path folder, Descriptor lock, Skeleton skeleton, std::unique_ptr<KernelTables> tables,
-                    Hooks hooks)
-        : folder_(std::move(folder)), lock_(std::move(lock)), skeleton_(std::move(skeleton)),
-          tables_(std::move(tables)), installer_(*tables_), surroundings_(*tables_), hooks_(std::move(hooks)) {}
+    KernelDataplane(Pins pins, Descriptor lock, std::shared_ptr<MapFolders> folders, bool migrating, Skeleton skeleton,
+                    std::unique_ptr<KernelTables> tables, Hooks hooks)
+        : pins_(std::move(pins)), lock_(std::move(lock)), folders_(std::move(folders)), migrating_(migrating),
+          skeleton_(std::move(skeleton)), tables_(std::move(tables)), installer_(*tables_), surroundings_(*tables_),
+          endings_(*tables_), hooks_(std::move(hooks)) {}
 
     Result<void> adopt() {
         surroundings_.adopt();
@@ -156,7 +72,10 @@ class KernelDataplane final : public Dataplane {
     Result<policy::Identities> identities() const override { return installer_.identities(); }
     policy::References open_references() const override { return read_references(*tables_); }
     Result<void> install(const policy::Image& image, std::uint64_t generation) override {
-        return installer_.install(image, generation);
+        if (auto done = installer_.install(image, generation); !done) {
+            return done;
+        }
+        return runs_ ? Result<void>() : take_over();
     }
     void clear(const policy::References& freed) override { installer_.clear(freed); }
 
@@ -195,6 +114,12 @@ class KernelDataplane final : public Dataplane {
     }
     std::vector<Attachment> attachments() const override { return hooks_.attachments(); }
 
+    std::size_t end_connections(const std::function<bool(const Connection&)>& which) override {
+        return endings_.end(which);
+    }
+    void go_on_ending() override { endings_.go_on(); }
+    void await_endings(std::chrono::milliseconds patience) const override { endings_.await(patience); }
+
     std::map<std::string, std::uint64_t> drops() const override { return read_drops(*tables_); }
     std::uint64_t live_connections() const override { return read_live(*tables_); }
     void each_connection(const std::function<bool(const Connection&)>& visit) const override {
@@ -210,7 +135,7 @@ class KernelDataplane final : public Dataplane {
     std::uint32_t link_of(const abi::abi_hop& hop) const override { return surroundings_.link_of(hop); }
 
     Result<abi::abi_decision> explain(const Question& question) const override {
-        auto dry_run = load_object(maps_folder(folder_), max_connections(), Purpose::dry_run);
+        auto dry_run = load_object(*folders_, max_connections(), Purpose::dry_run);
         if (!dry_run) {
             return std::unexpected(dry_run.error());
         }
@@ -220,23 +145,67 @@ class KernelDataplane final : public Dataplane {
     [[nodiscard]] const Skeleton& skeleton() const { return skeleton_; }
 
   private:
-    fs::path folder_;
-    Descriptor lock_; // of the folder: one writer
+    // What ran, if anything did, goes on with this agent's programs. Not before there is a configuration: the timer
+    // takes its timeouts from it.
+    Result<void> take_over() {
+        if (auto armed = arm_timer(skeleton_); !armed) {
+            return armed;
+        }
+        hooks_.take_over();
+        if (migrating_) {
+            if (auto moved = pins_.commit(); !moved) {
+                return moved;
+            }
+            migrating_ = false;
+            *folders_ = pins_.folders(false);
+        }
+        runs_ = true;
+        return {};
+    }
+
+    Pins pins_;
+    Descriptor lock_;                     // of the folder: one writer
+    std::shared_ptr<MapFolders> folders_; // where a load finds the maps, now
+    bool migrating_;                      // tables of configuration of another version are being replaced
+    bool runs_ = false;
     Skeleton skeleton_;
     std::unique_ptr<KernelTables> tables_;
     Installer installer_;
     Surroundings surroundings_;
+    Endings endings_;
     Hooks hooks_;
 };
 
-Result<void> begin_control(KernelTables& tables, std::uint32_t max_connections) {
-    auto seed = random_seed();
+// Loaded when the first interface asks for it, and kept: links need it at every start.
+std::function<Result<int>()> jumbo_loader(std::shared_ptr<const MapFolders> folders, std::uint32_t max_connections) {
+    return [folders = std::move(folders), max_connections, loaded = std::make_shared<Skeleton>()]() -> Result<int> {
+        if (!*loaded) {
+            auto skeleton = load_object(*folders, max_connections, Purpose::jumbo);
+            if (!skeleton) {
+                return std::unexpected(skeleton.error());
+            }
+            *loaded = std::move(*skeleton);
+        }
+        return bpf_program__fd((*loaded)->progs.proxip_xdp);
+    };
+}
+
+// Of a new data plane, or of new tables of configuration over connections that stay: marks and hashes go on as they
+// were, and the generation is known.
+Result<void> begin_control(KernelTables& tables, std::uint32_t max_connections,
+                           const std::optional<abi::abi_control>& former) {
+    auto seed = former ? Result<std::uint64_t>(former->hash_seed) : random_seed();
     if (!seed) {
         return std::unexpected(seed.error());
     }
     auto& control = tables.control[0];
     control.hash_seed = *seed;
     control.max_connections = max_connections;
+    if (former) {
+        control.generation[0] = former->generation[former->epoch & 1];
+    }
+    control.config_version = abi::ABI_CONFIG_VERSION;
+    control.abi_version = abi::ABI_VERSION; // last: from here on it can be adopted
     return {};
 }
 
@@ -244,26 +213,36 @@ Result<void> begin_control(KernelTables& tables, std::uint32_t max_connections) 
 
 Result<std::unique_ptr<Dataplane>> open_kernel(const fs::path& folder, std::uint32_t max_connections) {
     route_libbpf_log();
-    if (auto made = make_folder(folder); !made) {
+    Pins pins(folder);
+    if (auto made = pins.make(); !made) {
         return std::unexpected(made.error());
     }
-    auto lock = lock_folder(folder);
+    auto lock = pins.lock();
     if (!lock) {
         return std::unexpected(lock.error());
     }
-    auto control = pinned_control(folder);
-    if (!control) {
-        return std::unexpected(control.error());
+    const auto former = pins.control();
+    if (!former) {
+        return std::unexpected(former.error());
     }
-    const bool adopted = control->has_value();
+    const bool adopted = former->has_value();
+    const bool migrating = adopted && (*former)->config_version != abi::ABI_CONFIG_VERSION;
     if (adopted) {
-        max_connections = static_cast<std::uint32_t>((*control)->max_connections);
-    } else if (auto removed = remove_pins(folder); !removed) { // what an unfinished start left
+        max_connections = static_cast<std::uint32_t>((*former)->max_connections);
+    } else if (auto removed = pins.remove(); !removed) { // what an unfinished start left
         return std::unexpected(removed.error());
-    } else if (auto made = make_folder(folder); !made) {
+    } else if (auto made = pins.make(); !made) {
         return std::unexpected(made.error());
     }
-    auto skeleton = load_object(maps_folder(folder), max_connections, Purpose::live);
+    if (migrating) {
+        spdlog::info("the running data plane's configuration is of version {}; this agent's is {}: it is made anew",
+                     (*former)->config_version, int{abi::ABI_CONFIG_VERSION});
+        if (auto staged = pins.stage(); !staged) {
+            return std::unexpected(staged.error());
+        }
+    }
+    auto folders = std::make_shared<MapFolders>(pins.folders(migrating));
+    auto skeleton = load_object(*folders, max_connections, Purpose::live);
     if (!skeleton) {
         return std::unexpected(skeleton.error());
     }
@@ -272,22 +251,19 @@ Result<std::unique_ptr<Dataplane>> open_kernel(const fs::path& folder, std::uint
         return std::unexpected(tables.error());
     }
     auto kept = std::make_unique<KernelTables>(std::move(*tables));
-    if (!adopted) {
-        if (auto begun = begin_control(*kept, max_connections); !begun) {
+    if (!adopted || migrating) {
+        if (auto begun = begin_control(*kept, max_connections, *former); !begun) {
             return std::unexpected(begun.error());
         }
     }
-    if (auto armed = arm_timer(*skeleton); !armed) {
-        return std::unexpected(armed.error());
-    }
-    kept->control[0].abi_version = abi::ABI_VERSION; // last: from here on it can be adopted
-    auto hooks = Hooks::adopt(links_folder(folder), bpf_program__fd((*skeleton)->progs.proxip_xdp),
-                              bpf_program__fd((*skeleton)->progs.proxip_tc));
+    auto hooks = Hooks::adopt(pins.links(), {.xdp = bpf_program__fd((*skeleton)->progs.proxip_xdp),
+                                             .tc = bpf_program__fd((*skeleton)->progs.proxip_tc),
+                                             .jumbo_xdp = jumbo_loader(folders, max_connections)});
     if (!hooks) {
         return std::unexpected(hooks.error());
     }
-    auto out = std::make_unique<KernelDataplane>(folder, std::move(*lock), std::move(*skeleton), std::move(kept),
-                                                 std::move(*hooks));
+    auto out = std::make_unique<KernelDataplane>(std::move(pins), std::move(*lock), std::move(folders), migrating,
+                                                 std::move(*skeleton), std::move(kept), std::move(*hooks));
     if (auto done = out->adopt(); !done) {
         return std::unexpected(done.error());
     }
@@ -299,11 +275,12 @@ Result<void> remove_kernel(const fs::path& folder) {
     if (!fs::exists(folder, error)) {
         return {};
     }
-    auto lock = lock_folder(folder);
+    const Pins pins(folder);
+    auto lock = pins.lock();
     if (!lock) {
         return std::unexpected(lock.error());
     }
-    if (auto removed = remove_pins(folder); !removed) {
+    if (auto removed = pins.remove(); !removed) {
         return removed;
     }
     fs::remove(folder, error); // the mount point itself may not be ours to remove

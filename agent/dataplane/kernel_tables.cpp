@@ -52,6 +52,8 @@ Result<KernelTables> KernelTables::open(const Skeleton& skeleton, std::uint32_t 
     out.port_chunks = bpf_map__fd(maps.port_chunks);
     out.match = bpf_map__fd(maps.match);
     out.lookup = bpf_map__fd(maps.lookup);
+    out.allowed = bpf_map__fd(maps.allowed);
+    out.orders = bpf_map__fd(maps.orders);
     out.local = bpf_map__fd(maps.local);
     out.binding_stats = bpf_map__fd(maps.binding_stats);
     out.counters = bpf_map__fd(maps.counters);

@@ -25,6 +25,8 @@ struct KernelTables {
     int port_chunks = -1;
     int match = -1;
     int lookup = -1;
+    int allowed = -1;
+    int orders = -1;
     int local = -1;
     int binding_stats = -1;
     int counters = -1;

@@ -1,11 +1,14 @@
 #include "dataplane/object.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -71,15 +74,47 @@ Result<void> size_maps(const Skeleton& skeleton, std::uint32_t max_connections) 
     return {};
 }
 
-Result<void> pin_maps(const Skeleton& skeleton, const std::filesystem::path& maps, Purpose purpose) {
+Result<void> pin_maps(const Skeleton& skeleton, const MapFolders& folders, Purpose purpose) {
     bpf_map* map = nullptr;
     bpf_object__for_each_map(map, skeleton->obj) {
         const std::string name = bpf_map__name(map);
         if (is_internal(map) || belongs_to_load(name) || (purpose == Purpose::dry_run && !shared_with_dry_run(name))) {
             continue;
         }
-        if (const int error = bpf_map__set_pin_path(map, (maps / name).c_str()); error != 0) {
+        const std::string pin = purpose == Purpose::jumbo && name == "programs" ? "programs_jumbo" : name;
+        const auto& folder = is_configuration(name) ? folders.configuration : folders.kept;
+        if (const int error = bpf_map__set_pin_path(map, (folder / pin).c_str()); error != 0) {
             return fail_errno(fmt::format("cannot pin map {}", name), -error);
+        }
+    }
+    return {};
+}
+
+std::vector<std::pair<std::uint32_t, bpf_program*>> packet_programs(const Skeleton& skeleton) {
+#define PROXIP_PROGRAM(name, program) {abi::ABI_PROGRAM_##name, skeleton->progs.program},
+    return {ABI_PROGRAMS(PROXIP_PROGRAM)};
+#undef PROXIP_PROGRAM
+}
+
+void choose_programs(const Skeleton& skeleton, Purpose purpose) {
+    if (purpose == Purpose::live) {
+        return;
+    }
+    bpf_program__set_autoload(skeleton->progs.proxip_tc, false);
+    bpf_program__set_autoload(skeleton->progs.proxip_arm, false);
+    bpf_program__set_autoload(skeleton->progs.proxip_probe, false);
+    if (purpose == Purpose::jumbo) {
+        for (const auto& [key, program] : packet_programs(skeleton)) {
+            bpf_program__set_flags(program, bpf_program__flags(program) | BPF_F_XDP_HAS_FRAGS);
+        }
+    }
+}
+
+Result<void> link_programs(const Skeleton& skeleton) {
+    for (const auto& [key, program] : packet_programs(skeleton)) {
+        const int fd = bpf_program__fd(program);
+        if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.programs), &key, &fd, BPF_ANY) != 0) {
+            return fail_errno("cannot link the BPF programs", errno);
         }
     }
     return {};
@@ -87,39 +122,36 @@ Result<void> pin_maps(const Skeleton& skeleton, const std::filesystem::path& map
 
 } // namespace
 
+bool is_configuration(std::string_view map) {
+#define PROXIP_TABLE_NAME(name) #name,
+    constexpr auto tables = std::to_array<std::string_view>({ABI_CONFIG_TABLES(PROXIP_TABLE_NAME) "programs_jumbo"});
+#undef PROXIP_TABLE_NAME
+    return std::ranges::find(tables, map) != tables.end();
+}
+
 void route_libbpf_log() {
     libbpf_set_print(log_line);
 }
 
-Result<Skeleton> load_object(const std::filesystem::path& maps, std::uint32_t max_connections, Purpose purpose) {
+Result<Skeleton> load_object(const MapFolders& folders, std::uint32_t max_connections, Purpose purpose) {
     Skeleton skeleton(proxip_bpf__open());
     if (!skeleton) {
         return fail_errno("cannot open the BPF object", errno);
     }
     skeleton->rodata->max_connections = max_connections;
     skeleton->rodata->dry_run = purpose == Purpose::dry_run;
-    if (purpose == Purpose::dry_run) {
-        bpf_program__set_autoload(skeleton->progs.proxip_tc, false);
-        bpf_program__set_autoload(skeleton->progs.proxip_arm, false);
-        bpf_program__set_autoload(skeleton->progs.proxip_probe, false);
-    }
+    choose_programs(skeleton, purpose);
     if (auto sized = size_maps(skeleton, max_connections); !sized) {
         return std::unexpected(sized.error());
     }
-    if (auto pinned = pin_maps(skeleton, maps, purpose); !pinned) {
+    if (auto pinned = pin_maps(skeleton, folders, purpose); !pinned) {
         return std::unexpected(pinned.error());
     }
     if (const int error = proxip_bpf__load(skeleton.get()); error != 0) {
         return fail_errno("the kernel did not take the BPF object (its log has the reason)", -error);
     }
-#define PROXIP_PROGRAM(name, program)                                                                                  \
-    std::pair<std::uint32_t, bpf_program*>(abi::ABI_PROGRAM_##name, skeleton->progs.program),
-    for (const auto& [key, program] : {ABI_PROGRAMS(PROXIP_PROGRAM)}) {
-#undef PROXIP_PROGRAM
-        const int fd = bpf_program__fd(program);
-        if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.programs), &key, &fd, BPF_ANY) != 0) {
-            return fail_errno("cannot link the BPF programs", errno);
-        }
+    if (auto linked = link_programs(skeleton); !linked) {
+        return std::unexpected(linked.error());
     }
     return skeleton;
 }

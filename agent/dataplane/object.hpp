@@ -17,12 +17,23 @@ struct SkeletonDeleter {
 };
 using Skeleton = std::unique_ptr<proxip_bpf, SkeletonDeleter>;
 
-enum class Purpose { live, dry_run };
+enum class Purpose {
+    live,
+    jumbo,   // the packet programs once more, for frames that lie in several pages (BPF_F_XDP_HAS_FRAGS)
+    dry_run, // explain
+};
 
-// Every map but those that belong to one load alone is pinned in `maps` under its name, and taken from there when it is
-// pinned already. A dry run shares the live one's maps and pins nothing.
-[[nodiscard]] Result<Skeleton> load_object(const std::filesystem::path& maps, std::uint32_t max_connections,
-                                           Purpose purpose);
+// Where maps are pinned. Two folders only while tables of configuration of another version are being replaced.
+struct MapFolders {
+    std::filesystem::path kept;          // of connections, and what they name
+    std::filesystem::path configuration; // ABI_CONFIG_TABLES
+};
+[[nodiscard]] bool is_configuration(std::string_view map);
+
+// Every map but those that belong to one load alone is pinned under its name, and taken from there when it is pinned
+// already. A dry run shares the live one's maps and pins nothing; so do the jumbo programs, but for the table of
+// whom they call, which the kernel does not let hold programs of both kinds.
+[[nodiscard]] Result<Skeleton> load_object(const MapFolders& folders, std::uint32_t max_connections, Purpose purpose);
 
 [[nodiscard]] int map_fd(const Skeleton& skeleton, std::string_view name);
 [[nodiscard]] int program_fd(const Skeleton& skeleton, std::string_view name);

@@ -111,20 +111,35 @@ std::uint64_t read_live(const KernelTables& tables) {
     return opened > closed ? opened - closed : 0;
 }
 
-void read_connections(const KernelTables& tables, const std::function<bool(const Connection&)>& visit) {
+std::optional<abi::abi_slot> read_slot(const KernelTables& tables, std::uint32_t index) {
+    if (index >= tables.slots.size() || !is_connection(tables.slots[index])) {
+        return std::nullopt;
+    }
+    const auto slot = snapshot(tables.slots[index]);
+    return slot && is_connection(*slot) ? slot : std::nullopt;
+}
+
+std::optional<Connection> connection_of(const KernelTables& tables, const abi::abi_slot& slot) {
+    return decode(tables, slot, now_ticks());
+}
+
+void read_slots(const KernelTables& tables, const SlotVisit& visit) {
     const std::uint32_t now = now_ticks();
-    for (std::size_t i = 0; i < used_slots(tables); ++i) {
-        if (!is_connection(tables.slots[i])) {
+    for (std::uint32_t i = 0; i < used_slots(tables); ++i) {
+        const auto slot = read_slot(tables, i);
+        if (!slot) {
             continue;
         }
-        const auto slot = snapshot(tables.slots[i]);
-        if (!slot || !is_connection(*slot)) {
-            continue;
-        }
-        if (const auto connection = decode(tables, *slot, now); connection && !visit(*connection)) {
+        if (const auto connection = decode(tables, *slot, now); connection && !visit(i, *slot, *connection)) {
             return;
         }
     }
+}
+
+void read_connections(const KernelTables& tables, const std::function<bool(const Connection&)>& visit) {
+    read_slots(tables, [&](std::uint32_t /*index*/, const abi::abi_slot& /*slot*/, const Connection& connection) {
+        return visit(connection);
+    });
 }
 
 policy::References read_references(const KernelTables& tables) {

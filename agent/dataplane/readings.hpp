@@ -16,6 +16,13 @@ namespace proxip::dataplane {
 [[nodiscard]] std::map<std::string, std::uint64_t> read_drops(const KernelTables& tables);
 [[nodiscard]] std::uint64_t read_live(const KernelTables& tables);
 void read_connections(const KernelTables& tables, const std::function<bool(const Connection&)>& visit);
+
+// One slot as it was at one moment; none when no connection is in it.
+[[nodiscard]] std::optional<abi::abi_slot> read_slot(const KernelTables& tables, std::uint32_t index);
+[[nodiscard]] std::optional<Connection> connection_of(const KernelTables& tables, const abi::abi_slot& slot);
+using SlotVisit = std::function<bool(std::uint32_t index, const abi::abi_slot&, const Connection&)>;
+void read_slots(const KernelTables& tables, const SlotVisit& visit); // until false
+
 [[nodiscard]] policy::References read_references(const KernelTables& tables);
 [[nodiscard]] BindingCounts read_counts(const KernelTables& tables, policy::Id binding);
 [[nodiscard]] std::vector<RingUse> read_ring_use(const KernelTables& tables, const std::vector<policy::Id>& rings);

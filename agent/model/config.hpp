@@ -16,10 +16,11 @@ namespace proxip {
 
 using Millis = std::chrono::milliseconds;
 
-enum class XdpMode { automatic, native, generic };         // "auto", "native", "generic"
-enum class Scheduler { maglev, round_robin, source_hash }; // "maglev", "round-robin", "source-hash"
-enum class Snat { always, automatic, never };              // "always", "auto", "never"
+enum class XdpMode { automatic, native, generic }; // "auto", "native", "generic"
+enum class Scheduler { maglev, round_robin, least_connections, source_hash };
+enum class Snat { always, automatic, never }; // "always", "auto", "never"
 enum class OnFailure { reset, drop };
+enum class OnIdle { silent, reset }; // are the ends of an idle connection told that it is gone?
 enum class CheckType { none, tcp };
 enum class Admin { enabled, drain, disabled }; // an operator's overlay on a backend; survives an apply and a restart
 
@@ -84,6 +85,7 @@ struct Backend {
     SocketAddress address;
     std::uint32_t weight = 1; // 0..limits::max_weight; 0: no new connections
     bool backup = false;
+    std::uint32_t max_connections = 0; // live ones of this service; 0: no limit
     std::optional<bool>
         enabled; // none: the file does not say, so an operator's overlay stays (contract, "File and hand")
 
@@ -96,11 +98,14 @@ struct Service {
     Scheduler scheduler = Scheduler::maglev;
     Snat snat = Snat::always;
     std::string pool = "default";
+    Millis affinity{0}; // a client goes back to its backend for so long after its last new connection; 0: it need not
     IdleTimeouts idle_timeout;
+    OnIdle on_idle = OnIdle::silent;
     OnFailure on_failure = OnFailure::reset;
     // Live connections; 0: no limit. A client is an address, of IPv6 a /64 (RFC 6888 REQ-4, REQ-5).
     std::uint32_t max_connections = 0;
     std::uint32_t max_connections_per_client = 0;
+    std::vector<Prefix> allow; // client networks; empty: everyone ("0.0.0.0/0", "::/0" in text)
     Check check;
     std::vector<Backend> backends;
 
@@ -133,11 +138,13 @@ inline constexpr std::size_t max_service_ports = 131072; // addresses with each 
 inline constexpr std::size_t max_sources = 262144;       // backends, each times the addresses of its pool
 inline constexpr std::size_t max_backends = 32768;       // in all services together
 inline constexpr std::size_t max_backends_per_service = 1024;
+inline constexpr std::size_t max_allow = 131072;      // prefixes, in all services together
 inline constexpr std::size_t max_port_segments = 8;   // pieces that exclude_ports leaves of a pool's ports
 inline constexpr std::size_t max_interface_name = 15; // IFNAMSIZ less its zero
 inline constexpr Millis min_interval{100};
 inline constexpr Millis min_check_timeout{10};
 inline constexpr Millis min_idle_timeout{100};
+inline constexpr Millis min_affinity{1'000};
 inline constexpr Millis max_timeout{30LL * 24 * 3600 * 1000};
 inline constexpr std::uint32_t max_rise_fall = 100;
 } // namespace limits

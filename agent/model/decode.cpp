@@ -2,6 +2,7 @@
 
 #include "model/decode.hpp"
 
+#include <algorithm>
 #include <limits>
 
 #include <nlohmann/json.hpp>
@@ -141,6 +142,8 @@ constexpr Field<Backend> backend_fields[] = {
     {.key = "weight",
      .read = [](const Reader& r, Backend& b) { return read_whole(r, 0U, limits::max_weight, b.weight); }},
     {.key = "backup", .read = [](const Reader& r, Backend& b) { return read_bool(r, b.backup); }},
+    {.key = "max_connections",
+     .read = [](const Reader& r, Backend& b) { return read_whole(r, 0U, limits::max_connections, b.max_connections); }},
     {.key = "enabled", .read = [](const Reader& r, Backend& b) { return read_bool(r, b.enabled.emplace()); }},
 };
 
@@ -148,30 +151,22 @@ Trouble read_backend(const Reader& reader, Backend& out) {
     return read_object(reader, backend_fields, out);
 }
 
-// Keys of the contract that this version has only at their defaults. Anything else would behave otherwise than it says,
-// so it is refused.
-Trouble read_affinity(const Reader& reader, Service& /*service*/) {
-    Millis affinity{};
-    if (Trouble trouble = read_duration(reader, affinity)) {
+// Everyone of both families is what no list means.
+Trouble read_allow(const Reader& reader, Service& service) {
+    if (Trouble trouble = read_list<Prefix>(reader, read_prefix, service.allow)) {
         return trouble;
     }
-    return affinity == Millis{0} ? Trouble{} : reader.expected("\"0s\": this version has no client affinity");
-}
-
-Trouble read_allow(const Reader& reader, Service& /*service*/) {
-    std::vector<Prefix> allow;
-    if (Trouble trouble = read_list<Prefix>(reader, read_prefix, allow)) {
-        return trouble;
+    if (service.allow.empty()) {
+        return reader.misfit("expected at least one prefix; everyone is [\"0.0.0.0/0\", \"::/0\"]");
     }
-    bool every_v4 = false;
-    bool every_v6 = false;
-    for (const Prefix& prefix : allow) {
-        every_v4 = every_v4 || (prefix.length == 0 && prefix.base.family == Family::v4);
-        every_v6 = every_v6 || (prefix.length == 0 && prefix.base.family == Family::v6);
+    const auto has_all = [&](Family family) {
+        return std::ranges::any_of(
+            service.allow, [&](const Prefix& prefix) { return prefix.length == 0 && prefix.base.family == family; });
+    };
+    if (has_all(Family::v4) && has_all(Family::v6)) {
+        service.allow.clear();
     }
-    return every_v4 && every_v6
-               ? Trouble{}
-               : reader.misfit("expected [\"0.0.0.0/0\", \"::/0\"]: this version does not filter clients by prefix");
+    return {};
 }
 
 constexpr Field<Service> service_fields[] = {
@@ -182,8 +177,9 @@ constexpr Field<Service> service_fields[] = {
     {.key = "scheduler", .read = [](const Reader& r, Service& s) { return read_enum(r, s.scheduler); }},
     {.key = "snat", .read = [](const Reader& r, Service& s) { return read_enum(r, s.snat); }},
     {.key = "pool", .read = [](const Reader& r, Service& s) { return read_string(r, s.pool); }},
-    {.key = "affinity", .read = read_affinity},
+    {.key = "affinity", .read = [](const Reader& r, Service& s) { return read_duration(r, s.affinity); }},
     {.key = "idle_timeout", .read = [](const Reader& r, Service& s) { return read_idle(r, s.idle_timeout); }},
+    {.key = "on_idle", .read = [](const Reader& r, Service& s) { return read_enum(r, s.on_idle); }},
     {.key = "on_failure", .read = [](const Reader& r, Service& s) { return read_enum(r, s.on_failure); }},
     {.key = "max_connections",
      .read = [](const Reader& r, Service& s) { return read_whole(r, 0U, limits::max_connections, s.max_connections); }},

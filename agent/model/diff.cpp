@@ -137,6 +137,7 @@ class Comparison {
     void inside(const std::string& at, const Backend& from, const Backend& to) {
         value(at + "weight", from.weight, to.weight);
         value(at + "backup", from.backup, to.backup);
+        value(at + "max_connections", from.max_connections, to.max_connections);
         value(at + "enabled", from.enabled, to.enabled);
     }
 
@@ -163,6 +164,9 @@ class Comparison {
         value(at + "scheduler", from.scheduler, to.scheduler);
         value(at + "snat", from.snat, to.snat);
         value(at + "pool", from.pool, to.pool);
+        value(at + "affinity", from.affinity, to.affinity);
+        value(at + "on_idle", from.on_idle, to.on_idle);
+        value(at + "allow", from.allow, to.allow);
         inside(at + "idle_timeout.", from.idle_timeout, to.idle_timeout);
         value(at + "on_failure", from.on_failure, to.on_failure);
         value(at + "max_connections", from.max_connections, to.max_connections);

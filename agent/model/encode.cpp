@@ -81,6 +81,7 @@ Ordered encode_backend(const Backend& backend) {
     if (backend.backup) {
         out["backup"] = true;
     }
+    put_changed(out, "max_connections", backend.max_connections, 0U, backend.max_connections);
     if (backend.enabled) {
         out["enabled"] = *backend.enabled;
     }
@@ -93,13 +94,18 @@ Ordered encode_service(const Service& service) {
                    {"scheduler", enum_name(service.scheduler)},
                    {"snat", enum_name(service.snat)},
                    {"pool", service.pool}};
+    put_changed(out, "affinity", service.affinity, Millis{0}, duration_text(service.affinity));
     if (service.idle_timeout != IdleTimeouts{}) {
         out["idle_timeout"] = encode_idle(service.idle_timeout);
     }
+    put_changed(out, "on_idle", service.on_idle, OnIdle::silent, enum_name(service.on_idle));
     out["on_failure"] = enum_name(service.on_failure);
     put_changed(out, "max_connections", service.max_connections, 0U, service.max_connections);
     put_changed(out, "max_connections_per_client", service.max_connections_per_client, 0U,
                 service.max_connections_per_client);
+    for (const Prefix& prefix : service.allow) {
+        out["allow"].push_back(prefix.text());
+    }
     if (service.check != Check{}) {
         out["check"] = encode_check(service.check);
     }

@@ -23,12 +23,15 @@ constexpr std::array names<XdpMode>{Named{XdpMode::automatic, "auto"}, Named{Xdp
                                     Named{XdpMode::generic, "generic"}};
 template <>
 constexpr std::array names<Scheduler>{Named{Scheduler::maglev, "maglev"}, Named{Scheduler::round_robin, "round-robin"},
+                                      Named{Scheduler::least_connections, "least-connections"},
                                       Named{Scheduler::source_hash, "source-hash"}};
 template <>
 constexpr std::array names<Snat>{Named{Snat::always, "always"}, Named{Snat::automatic, "auto"},
                                  Named{Snat::never, "never"}};
 template <>
 constexpr std::array names<OnFailure>{Named{OnFailure::reset, "reset"}, Named{OnFailure::drop, "drop"}};
+template <>
+constexpr std::array names<OnIdle>{Named{OnIdle::silent, "silent"}, Named{OnIdle::reset, "reset"}};
 template <>
 constexpr std::array names<CheckType>{Named{CheckType::none, "none"}, Named{CheckType::tcp, "tcp"}};
 template <>
@@ -65,6 +68,7 @@ template std::string_view enum_name(XdpMode);
 template std::string_view enum_name(Scheduler);
 template std::string_view enum_name(Snat);
 template std::string_view enum_name(OnFailure);
+template std::string_view enum_name(OnIdle);
 template std::string_view enum_name(CheckType);
 template std::string_view enum_name(Admin);
 template std::string_view enum_name(Protocol);
@@ -72,6 +76,7 @@ template Result<XdpMode> parse_enum(std::string_view);
 template Result<Scheduler> parse_enum(std::string_view);
 template Result<Snat> parse_enum(std::string_view);
 template Result<OnFailure> parse_enum(std::string_view);
+template Result<OnIdle> parse_enum(std::string_view);
 template Result<CheckType> parse_enum(std::string_view);
 template Result<Admin> parse_enum(std::string_view);
 template Result<Protocol> parse_enum(std::string_view);

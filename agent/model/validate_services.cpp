@@ -16,6 +16,7 @@ static_assert(limits::max_backends <= abi::ABI_MAX_BACKENDS && limits::max_backe
 static_assert(limits::max_service_ports * 2 <= abi::ABI_MAX_MATCHES,
               "the table holds the old and the new configuration");
 static_assert(limits::max_sources <= abi::ABI_MAX_SOURCES);
+static_assert(limits::max_allow * 2 <= abi::ABI_MAX_ALLOWED, "the table holds the old and the new configuration");
 
 namespace {
 
@@ -81,6 +82,19 @@ Fault check_idle(const Place& service_place, const IdleTimeouts& idle) {
     return first_of([&] { return check("syn", idle.syn); }, [&] { return check("established", idle.established); },
                     [&] { return check("closing", idle.closing); }, [&] { return check("closed", idle.closed); },
                     [&] { return check("udp", idle.udp); });
+}
+
+Fault check_affinity(const Place& place, Millis affinity) {
+    return affinity == Millis{0} ? std::nullopt : check_duration(place.key("affinity"), affinity, limits::min_affinity);
+}
+
+// A list that lets nobody in is a mistake.
+Fault check_allow(const Place& place, const Service& service) {
+    const Family family = service.address.address.family;
+    const auto fits = [family](const Prefix& prefix) { return prefix.base.family == family; };
+    return service.allow.empty() || std::ranges::any_of(service.allow, fits)
+               ? std::nullopt
+               : place.key("allow").fault("has no prefix of the service's own family, so nobody could connect");
 }
 
 Fault check_count(const Place& place, std::uint32_t value) {
@@ -160,11 +174,12 @@ Fault check_backends(const Place& place, const Service& service, const Names& na
 
 Fault check_service(const Service& service, std::size_t index, const Names& names) {
     const Place place = place_of(service, index);
-    return first_of([&] { return check_name(place.key("name"), service.name); },
-                    [&] { return check_service_address(place, service, names); },
-                    [&] { return check_pool_of(place, service, names); },
-                    [&] { return check_idle(place, service.idle_timeout); },
-                    [&] { return check_check(place, service); }, [&] { return check_backends(place, service, names); });
+    return first_of(
+        [&] { return check_name(place.key("name"), service.name); },
+        [&] { return check_service_address(place, service, names); },
+        [&] { return check_pool_of(place, service, names); }, [&] { return check_affinity(place, service.affinity); },
+        [&] { return check_idle(place, service.idle_timeout); }, [&] { return check_allow(place, service); },
+        [&] { return check_check(place, service); }, [&] { return check_backends(place, service, names); });
 }
 
 Fault overlap_fault(const std::vector<Service>& services, std::size_t one, std::size_t other) {
@@ -199,8 +214,15 @@ Fault check_totals(const std::vector<Service>& services) {
             fmt::format("found {} services, expected at most {}", services.size(), limits::max_services));
     }
     std::size_t backends = 0;
+    std::size_t allowed = 0;
     for (std::size_t i = 0; i < services.size(); ++i) {
         backends += services[i].backends.size();
+        allowed += services[i].allow.size();
+        if (allowed > limits::max_allow) {
+            return place_of(services[i], i)
+                .key("allow")
+                .fault(fmt::format("makes more than {} prefixes in all, expected at most so many", limits::max_allow));
+        }
         if (backends > limits::max_backends) {
             return place_of(services[i], i)
                 .key("backend")

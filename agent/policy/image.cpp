@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "policy/idle.hpp"
 #include "policy/scheduling.hpp"
 
 namespace proxip::policy {
@@ -22,6 +23,7 @@ std::uint8_t abi_scheduler_of(Scheduler scheduler) {
     case Scheduler::maglev: return abi::ABI_MAGLEV;
     case Scheduler::round_robin: return abi::ABI_ROUND_ROBIN;
     case Scheduler::source_hash: return abi::ABI_SOURCE_HASH;
+    case Scheduler::least_connections: return abi::ABI_LEAST_CONNECTIONS;
     }
     return abi::ABI_MAGLEV;
 }
@@ -35,8 +37,8 @@ std::uint8_t abi_snat_of(Snat snat) {
     return abi::ABI_SNAT_MODE_ALWAYS;
 }
 
-// Positions of the backends that take new connections now; the backup ones only where no other does.
-std::vector<std::uint16_t> lookup_table(const Service& service, const Available& available, Schedules& schedules) {
+// What each backend's share of new connections is now; the backup ones have one only where no other does.
+std::vector<Weighted> shares(const Service& service, const Available& available) {
     const auto weighted = [&](bool backup) {
         std::vector<Weighted> out;
         bool any = false;
@@ -45,22 +47,22 @@ std::vector<std::uint16_t> lookup_table(const Service& service, const Available&
             any = any || in;
             out.push_back({.name = backend.address.text(), .weight = in ? backend.weight : 0});
         }
-        return any ? out : std::vector<Weighted>{};
+        return std::pair(any, std::move(out));
     };
-    auto candidates = weighted(false);
-    if (candidates.empty()) {
-        candidates = weighted(true);
-    }
-    if (candidates.empty()) {
-        return {};
-    }
+    auto [any, out] = weighted(false);
+    return any ? std::move(out) : weighted(true).second;
+}
+
+// Empty when no backend has a share.
+std::vector<std::uint16_t> lookup_table(const Service& service, const std::vector<Weighted>& shares,
+                                        Schedules& schedules) {
     const bool turns = service.scheduler == Scheduler::round_robin;
     const std::size_t size = turns ? 0 : maglev_size(service.backends.size());
     std::string key = fmt::format("{}", size);
-    for (const Weighted& one : candidates) {
+    for (const Weighted& one : shares) {
         fmt::format_to(std::back_inserter(key), " {}={}", one.name, one.weight);
     }
-    return schedules.table(key, [&] { return turns ? round_robin_table(candidates) : maglev_table(candidates, size); });
+    return schedules.table(key, [&] { return turns ? round_robin_table(shares) : maglev_table(shares, size); });
 }
 
 class Compiler {
@@ -97,7 +99,8 @@ class Compiler {
             return std::unexpected(id.error());
         }
         image_.named.services.insert(*id);
-        const auto table = lookup_table(service, available_, schedules_);
+        const auto share = shares(service, available_);
+        const auto table = lookup_table(service, share, schedules_);
         Image::Service out{.id = *id};
         out.vip = {.address = to_abi(service.address.address),
                    .first_port = service.address.ports.first,
@@ -113,12 +116,13 @@ class Compiler {
         out.entry.backend_count = static_cast<std::uint32_t>(service.backends.size());
         out.entry.scheduler = abi_scheduler_of(service.scheduler);
         out.entry.snat = abi_snat_of(service.snat);
-        out.entry.flags = service.on_failure == OnFailure::reset ? abi::ABI_SERVICE_RESET : 0;
-        out.entry.idle[abi::ABI_SYN] = to_ticks(service.idle_timeout.syn);
-        out.entry.idle[abi::ABI_ESTABLISHED] = to_ticks(service.idle_timeout.established);
-        out.entry.idle[abi::ABI_CLOSING] = to_ticks(service.idle_timeout.closing);
-        out.entry.idle[abi::ABI_CLOSED] = to_ticks(service.idle_timeout.closed);
-        out.entry.idle[abi::ABI_UDP] = to_ticks(service.idle_timeout.udp);
+        out.entry.flags =
+            static_cast<std::uint8_t>((service.on_failure == OnFailure::reset ? abi::ABI_SERVICE_RESET : 0) |
+                                      (service.allow.empty() ? 0 : abi::ABI_SERVICE_ALLOW));
+        out.entry.affinity = service.affinity == Millis{0} ? 0 : to_ticks(service.affinity);
+        for (const auto state : {abi::ABI_SYN, abi::ABI_ESTABLISHED, abi::ABI_CLOSING, abi::ABI_CLOSED, abi::ABI_UDP}) {
+            out.entry.idle[state] = to_ticks(kernel_idle_timeout(service, state));
+        }
         out.entry.max_connections = service.max_connections;
         out.entry.max_per_client = service.max_connections_per_client;
         if (const ProxyPool* pool = config_.pool(service.pool); pool != nullptr && service.snat != Snat::never) {
@@ -127,8 +131,10 @@ class Compiler {
         image_.services.push_back(out);
         image_.lookup.insert(image_.lookup.end(), table.begin(), table.end());
         add_matches(service, *id);
-        for (const Backend& backend : service.backends) {
-            if (auto done = add(service, *id, backend); !done) {
+        add_allowed(service, *id);
+        for (std::size_t i = 0; i < service.backends.size(); ++i) {
+            const Backend& backend = service.backends[i];
+            if (auto done = add(service, *id, backend, share[i].weight); !done) {
                 return std::unexpected(
                     std::move(done.error()).within(fmt::format("backend[{}]", backend.address.text())));
             }
@@ -149,7 +155,16 @@ class Compiler {
         }
     }
 
-    Result<void> add(const Service& service, Id service_id, const Backend& backend) {
+    void add_allowed(const Service& service, Id id) {
+        for (const Prefix& prefix : service.allow) {
+            if (prefix.base.family == service.address.address.family) {
+                image_.allowed.push_back(
+                    {.prefix_bits = 32U + prefix.length, .service = id, .address = to_abi(prefix.base)});
+            }
+        }
+    }
+
+    Result<void> add(const Service& service, Id service_id, const Backend& backend, std::uint32_t share) {
         auto endpoint = ids_.endpoints.obtain({.protocol = service.address.protocol, .address = backend.address});
         if (!endpoint) {
             return std::unexpected(endpoint.error());
@@ -171,7 +186,13 @@ class Compiler {
         const std::uint32_t flags = down_ && down_(service, backend) ? abi::ABI_BINDING_DOWN : 0;
         image_.bindings.emplace_back(
             *binding, abi::abi_binding{.service = service_id, .endpoint = *endpoint, .used = 1, .flags = flags});
-        abi::abi_backend entry{.binding = *binding, .endpoint = *endpoint, .source_first = 0, .source_count = 0};
+        abi::abi_backend entry{.binding = *binding,
+                               .endpoint = *endpoint,
+                               .source_first = 0,
+                               .source_count = 0,
+                               .weight = share,
+                               .max_connections = backend.max_connections,
+                               .pad0 = 0};
         if (service.snat != Snat::never) {
             auto sources = sources_of(service.pool, backend.address.address.family, *endpoint);
             if (!sources) {

@@ -27,6 +27,7 @@ struct Image {
 
     std::vector<Service> services; // configured ones; those still leaving are the data plane's to keep
     std::vector<std::pair<abi::abi_match, Id>> matches; // half 0
+    std::vector<abi::abi_allowed> allowed;              // half 0
     std::vector<abi::abi_backend> backends;
     std::vector<abi::abi_source> sources;
     std::vector<std::uint16_t> lookup;

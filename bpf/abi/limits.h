@@ -18,10 +18,13 @@ enum {
 	ABI_MAX_RINGS = 262144,         /* ids, those still leaving included */
 	ABI_MAX_PORT_CHUNKS = 256,      /* times that the port memory can grow; each growth at least doubles it */
 	ABI_MAX_MATCHES = 262144,       /* (VIP, port) pairs, both halves together */
+	ABI_MAX_ALLOWED = 262144,       /* client networks, both halves together */
+	ABI_MAX_CLIENTS = 131072,       /* whose backend is remembered (affinity); the one seen longest ago makes room */
 	ABI_MAX_LOCALS = 32768,         /* VIPs and Proxy IPs */
 	ABI_MAX_IFACES = 256,
 	ABI_IFACE_PROBES = 8,
 	ABI_MAX_QUOTAS = 262144,        /* clients that are counted at a time, per service or endpoint; more go uncounted */
+	ABI_MAX_ORDERS = 65536,         /* connections that wait for their end; the agent brings more when there is room */
 	ABI_MAX_TRAILS = 16384,         /* datagrams in fragments at a time; the one seen longest ago makes room */
 	ABI_ID_COUNTERS = 4096,         /* of IP IDs, by source and destination; a power of two */
 	ABI_MAX_REASONS = 256, /* room to grow: a new reason must not make the table another one */

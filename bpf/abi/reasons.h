@@ -50,7 +50,11 @@ namespace proxip::abi {
 	EVENT(32, FRAGMENTS, "fragments_translated", "fragments translated and forwarded")                                   \
 	DROP(33, SERVICE_FULL, "service_limit_reached", "the service has max_connections open")                              \
 	DROP(34, CLIENT_FULL, "client_limit_reached", "the client has max_connections_per_client open to the service")       \
-	DROP(35, CLIENT_PORTS, "client_ports_exhausted", "the client has max_ports_per_client proxy ports to the backend")
+	DROP(35, CLIENT_PORTS, "client_ports_exhausted", "the client has max_ports_per_client proxy ports to the backend")   \
+	EVENT(36, ENDED, "connections_ended", "connections that were told to end: by hand, with their backend, or when idle") \
+	EVENT(37, PASSED_TAGGED, "passed_vlan_tagged", "frames with a VLAN tag, which belong to the host's VLAN interfaces")  \
+	DROP(38, NOT_ALLOWED, "client_not_allowed", "from a client that the service's list does not allow")                   \
+	DROP(39, BACKENDS_FULL, "backend_limit_reached", "every backend of the service has its max_connections open")
 
 #define ABI_REASON_ENUM(id, symbol, name, help) ABI_##symbol = id,
 enum abi_reason { ABI_REASONS(ABI_REASON_ENUM, ABI_REASON_ENUM) ABI_REASON_COUNT };

@@ -19,8 +19,22 @@ namespace proxip::abi {
 #define ABI_ASSERT(what) _Static_assert(what, #what)
 #endif
 
-/* Version of everything in this folder that outlives a load of the program. A data plane of another version is not adopted. */
-enum { ABI_VERSION = 1 };
+/* What outlives a load of the program has two versions. ABI_VERSION: tables of connections, of what they name, and of interfaces. A
+ * data plane of another one is not adopted. ABI_CONFIG_VERSION: the tables that an agent can make anew from its configuration
+ * (ABI_CONFIG_TABLES). Those of another version are replaced, and no connection is lost (docs/reliability.md). */
+enum { ABI_VERSION = 1, ABI_CONFIG_VERSION = 1 };
+
+/* `programs` is among them: a program calls only those that know its tables. */
+#define ABI_CONFIG_TABLES(TABLE) \
+	TABLE(control)           \
+	TABLE(service)           \
+	TABLE(backend)           \
+	TABLE(source)            \
+	TABLE(match)             \
+	TABLE(lookup)            \
+	TABLE(allowed)           \
+	TABLE(local)             \
+	TABLE(programs)
 
 enum abi_family { ABI_IPV4 = 1, ABI_IPV6 = 2 };
 
@@ -124,11 +138,18 @@ struct abi_slot {
 	__u32 last_seen; /* ticks */
 	struct abi_counter in;
 	struct abi_counter out;
-	__u64 pad2[2];
+	__u32 acked_be[2]; /* by enum abi_direction: what that end acknowledged last, 0: nothing. A RST that it takes begins there */
+	__u64 pad2;
 };
 
 /* Time in the data plane: the coarse monotonic clock in units of 2^27 ns (0.134 s); 32 bits last 18 years. */
 enum { ABI_TICK_SHIFT = 27 };
+
+/* `orders`: the agent's, of connections that are to end now. The timer that expires the idle ones carries them out. */
+struct abi_order {
+	__u32 slot;
+	__u32 generation;
+};
 
 /* ---- identities: dense ids, kept while anything names them ------------------------------------------------------- */
 
@@ -234,13 +255,14 @@ struct abi_source {
 
 /* ---- configuration: two halves, chosen by the epoch -------------------------------------------------------------- */
 
-struct abi_control { /* written by the agent */
+struct abi_control { /* written by the agent. Its size and the first field stay, whatever the version */
 	__u64 abi_version;
 	__u64 epoch;           /* its lowest bit is the half that is in force */
 	__u64 generation[2];   /* of the configuration in each half */
 	__u64 hash_seed;
 	__u64 max_connections; /* what `slot` and `conn` were made for */
-	__u64 pad0[2];
+	__u64 config_version;
+	__u64 pad0;
 };
 
 struct abi_ledger { /* written by the data plane, with atomics */
@@ -275,12 +297,15 @@ struct abi_service { /* `service`: index = half * ABI_MAX_SERVICES + id */
 	__u32 max_connections;
 	__u32 max_per_client;   /* of one client address; of IPv6, of one /64 */
 	__u32 max_client_ports; /* towards one endpoint, of one client address, likewise; from the service's pool */
+	__u32 affinity;         /* ticks that a client is remembered after its last new connection; 0: not */
+	__u32 pad1[15];         /* a power of two: never on more cache lines than it needs */
 };
 
-enum abi_scheduler { ABI_MAGLEV = 0, ABI_ROUND_ROBIN, ABI_SOURCE_HASH };
+enum abi_scheduler { ABI_MAGLEV = 0, ABI_ROUND_ROBIN, ABI_SOURCE_HASH, ABI_LEAST_CONNECTIONS };
 enum abi_snat { ABI_SNAT_MODE_ALWAYS = 0, ABI_SNAT_MODE_AUTO, ABI_SNAT_MODE_NEVER };
 enum abi_service_flags {
 	ABI_SERVICE_RESET = 1 << 0, /* on_failure = reset */
+	ABI_SERVICE_ALLOW = 1 << 1, /* only for the clients that `allowed` has */
 };
 
 struct abi_service_live { /* by service id; shared by the CPUs, written when a connection opens or closes */
@@ -309,6 +334,30 @@ struct abi_backend { /* `backend`: index = half * ABI_MAX_BACKENDS + service.bac
 	__u32 endpoint;
 	__u32 source_first; /* into `source`, within the half */
 	__u32 source_count;
+	__u32 weight;          /* 0: gets no new connections now */
+	__u32 max_connections; /* live ones of the service; 0: no limit */
+	__u64 pad0;
+};
+
+/* `affinity`: where a client of a service went last. */
+struct abi_client {
+	struct abi_address address;
+	__u32 service;
+	__u32 zero;
+};
+
+struct abi_went_to {
+	__u32 binding;
+	__u32 place; /* of the backend within the service, at that time */
+	__u32 until; /* ticks */
+	__u32 pad0;
+};
+
+/* `allowed`: client networks, of the services that have such a list. A trie over service and address. */
+struct abi_allowed {
+	__u32 prefix_bits; /* 32 of the service, and the prefix's */
+	__u32 service;     /* index of `service`: the half is in it */
+	struct abi_address address;
 };
 
 enum { ABI_LOOKUP_BLOCK = 64 };
@@ -434,7 +483,11 @@ ABI_ASSERT(sizeof(struct abi_ring) == 72);
 ABI_ASSERT(sizeof(struct abi_control) == 64);
 ABI_ASSERT(sizeof(struct abi_ledger) == 64);
 ABI_ASSERT(sizeof(struct abi_match) == 24);
-ABI_ASSERT(sizeof(struct abi_service) == 64);
+ABI_ASSERT(sizeof(struct abi_service) == 128);
+ABI_ASSERT(sizeof(struct abi_backend) == 32);
+ABI_ASSERT(sizeof(struct abi_client) == 24);
+ABI_ASSERT(sizeof(struct abi_went_to) == 16);
+ABI_ASSERT(sizeof(struct abi_allowed) == 24);
 ABI_ASSERT(sizeof(struct abi_iface) == 64);
 ABI_ASSERT(sizeof(struct abi_datagram) == 40);
 ABI_ASSERT(sizeof(struct abi_trail) == 20);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A client that must notice nothing: requests on one kept-alive connection, and new connections beside it, every PERIOD
-seconds, until stdin ends. Prints {"kept": n, "new": n, "failures": [...]}."""
+seconds, until stdin ends. Says which port the kept one has. Prints {"kept": n, "new": n, "failures": [...]}."""
 
 import http.client
 import json
@@ -28,7 +28,7 @@ def main():
     kept.auto_open = 1
     request(kept)
     kept.auto_open = 0  # from here on a broken connection is a failure, not a reason to dial again
-    print("started", flush=True)
+    print("started from port", kept.sock.getsockname()[1], flush=True)
     while not select.select([sys.stdin], [], [], PERIOD)[0]:
         for what in ("kept", "new"):
             connection = kept if what == "kept" else http.client.HTTPConnection(address, port, timeout=PATIENCE)

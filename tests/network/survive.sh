@@ -22,8 +22,10 @@ nsenter --net="$(netns near)" "$HARNESS/steady.py" "$VIP" 80 <"$LAB_DIR/steady.i
 steady=$!
 exec {steady_in}>"$LAB_DIR/steady.in"
 check "a client starts" wait_until 5 grep -q started "$LAB_DIR/steady.out"
-kept_port() { lbctl conn show -o json | jq -r '[.[] | select(.state == "established")] | max_by(.age_seconds) | .proxy + " " + .backend'; }
+client=1.1.1.100:$(awk '/^started/ { print $NF }' "$LAB_DIR/steady.out")
+kept_port() { lbctl conn show -o json | jq -r --arg client "$client" '.[] | select(.client == $client) | .proxy + " " + .backend'; }
 kept_before=$(kept_port)
+check_match "which keeps a connection" "^1.1.1.254:30[0-9][0-9] 1.1.1.1[12]:80\$" "$kept_before"
 
 requests_seen() { cat "$LAB_DIR"/s[12].log | grep -c http || true; }
 section "kill -9, and 9 s without an agent"

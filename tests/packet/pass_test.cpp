@@ -6,13 +6,13 @@ namespace proxip::packet {
 
 namespace {
 
-void passes(const Rig& rig, const Frame& frame) {
-    const auto before = rig.count(abi::ABI_PASSED);
+void passes(const Rig& rig, const Frame& frame, abi::abi_reason counted_as = abi::ABI_PASSED) {
+    const auto before = rig.count(counted_as);
     const Outcome out = rig.from_client(frame);
     CHECK(out.verdict == Verdict::pass);
     CHECK(out.frame == frame);
     CHECK_FALSE(out.mark.has_value());
-    CHECK(rig.count(abi::ABI_PASSED) == before + 1);
+    CHECK(rig.count(counted_as) == before + 1);
     CHECK(rig.all_drops() == 0);
 }
 
@@ -36,7 +36,8 @@ TEST_CASE("what is not ours passes, byte for byte", "[pass]") {
         passes(rig, Packet{.ethernet = {.type = 0x86dd}, .payload = Bytes(40, 0x60)});
     }
     SECTION("a VLAN tag") {
-        passes(rig, Packet{.ethernet = {.type = 0x8100}, .payload = Bytes(60, 1)});
+        passes(rig, Packet{.ethernet = {.type = 0x8100}, .payload = Bytes(60, 1)}, abi::ABI_PASSED_TAGGED);
+        passes(rig, Packet{.ethernet = {.type = 0x88a8}, .payload = Bytes(60, 1)}, abi::ABI_PASSED_TAGGED);
     }
     SECTION("LLDP") {
         passes(rig, Packet{.ethernet = {.type = 0x88cc}, .payload = Bytes(46, 2)});

@@ -53,6 +53,10 @@ void remove_connections(const dataplane::Dataplane& plane) {
     std::uint32_t slot = 0;
     while (bpf_map_lookup_and_delete_elem(dataplane::map_fd(plane, "free_slots"), nullptr, &slot) == 0) {
     }
+    abi::abi_client remembered{};
+    while (bpf_map_get_next_key(dataplane::map_fd(plane, "affinity"), nullptr, &remembered) == 0) {
+        (void)bpf_map_delete_elem(dataplane::map_fd(plane, "affinity"), &remembered);
+    }
     abi::abi_quota counted{};
     while (bpf_map_get_next_key(dataplane::map_fd(plane, "quota"), nullptr, &counted) == 0) {
         (void)bpf_map_delete_elem(dataplane::map_fd(plane, "quota"), &counted);

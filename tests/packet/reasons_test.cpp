@@ -98,6 +98,14 @@ void send(Rig& rig, const Frame& frame) {
     (void)rig.from_client(frame);
 }
 
+void end_one(Rig& rig) {
+    rig.establish();
+    rig.plane().end_connections([](const dataplane::Connection&) { return true; });
+    rig.plane().await_endings(std::chrono::seconds(5));
+    while (!rig.connections().empty()) { // the last order is out of the table a moment before its connection is
+    }
+}
+
 std::map<abi::abi_reason, Way> ways() {
     const auto frame = [](const Frame& sent) { return Way{.make = [sent](Rig& rig) { send(rig, sent); }}; };
     const auto no_backends = [](Rig& rig) {
@@ -178,6 +186,25 @@ std::map<abi::abi_reason, Way> ways() {
         {abi::ABI_BAD_SOURCE, frame(Ethernet{} / Ipv4{.source = {127, 0, 0, 1}} / Udp{})},
         {abi::ABI_ANSWERED_ND, frame(Ethernet{} / Ipv6{.hop_limit = 255} / Solicitation{})},
         {abi::ABI_ICMP_TRANSLATED, {.make = [](Rig& rig) { tell_the_client(rig, {}); }}},
+        {abi::ABI_PASSED_TAGGED, frame(Packet{.ethernet = {.type = 0x8100}, .payload = Bytes(60, 1)})},
+        {abi::ABI_ENDED, {.make = end_one}},
+        {abi::ABI_NOT_ALLOWED,
+         {.make =
+              [](Rig& rig) {
+                  Config config = basic_config();
+                  config.services[0].allow = {Prefix::parse("10.0.0.0/8").value()};
+                  rig.install(config);
+                  rig.say(client_port, Syn);
+              }}},
+        {abi::ABI_BACKENDS_FULL,
+         {.make =
+              [](Rig& rig) {
+                  Config config = basic_config();
+                  config.services[0].backends[0].max_connections = 1;
+                  rig.install(config);
+                  rig.open(40000);
+                  rig.say(40001, Syn);
+              }}},
         {abi::ABI_FRAGMENTS, frame(cut(Ethernet{} / Ipv4{} / Udp{} / Payload{100}, 1, {64})[0])},
     };
 }

@@ -55,6 +55,9 @@ ServicePatch patch() {
     patch.snat = proxip::Snat::automatic;
     patch.pool = "second";
     patch.on_failure = proxip::OnFailure::drop;
+    patch.affinity = Millis{60'000};
+    patch.on_idle = proxip::OnIdle::reset;
+    patch.allow = {proxip::Prefix::parse("10.0.0.0/8").value()};
     patch.max_connections = 1000;
     patch.max_connections_per_client = 10;
     patch.check = {proxip::CheckType::tcp, std::uint16_t{81}, Millis{500}, Millis{200}, 1U, 2U};
@@ -81,6 +84,8 @@ std::vector<Request> every_request() {
             ConnShow{},
             ConnShow{filter, 0},
             ConnCountRequest{filter},
+            ConnDel{filter},
+            ConnDel{{}, true},
             explain,
             DumpRequest{true},
             ServiceAdd{web()},
@@ -88,8 +93,9 @@ std::vector<Request> every_request() {
             ServiceSet{"web", {}},
             ServiceDel{"web"},
             BackendAdd{"web", web().backends},
-            BackendSet{"web", two(), {7U, false}},
+            BackendSet{"web", two(), {7U, false, 100U}},
             BackendDel{"web", two()},
+            BackendDel{"web", two(), true},
             BackendAdmin{"web", two(), proxip::Admin::drain},
             ServerAdmin{Address::parse("1.1.1.11").value(), proxip::Admin::disabled},
             PoolAdd{pool()},
@@ -145,6 +151,7 @@ std::vector<std::pair<Request, Answer>> every_answer() {
         {PoolShow{}, std::vector{pool}},
         {ConnShow{}, std::vector{conn, direct}},
         {ConnCountRequest{}, ConnCount{3, 1}},
+        {ConnDel{{}, true}, Ended{7}},
         {ExplainRequest{}, explain},
         {ExplainRequest{}, Explain{}},
         {DumpRequest{}, Dump{"[agent]\n", 7}}};
@@ -248,10 +255,11 @@ TEST_CASE("the contract's keys") {
     CHECK(of(7)[1]["proxy"].is_null());
     CHECK(of(7)[1]["snat_reason"].is_null());
     CHECK(of(8) == Json{{"connections", 3}, {"closed", 1}});
-    CHECK(of(9)["next_hop"] == Json{{"interface", "eth0"}, {"mac", "02:00:00:00:00:01"}, {"via", "redirect"}});
-    CHECK(keys(of(9)) ==
+    CHECK(of(9) == Json{{"ended", 7}});
+    CHECK(of(10)["next_hop"] == Json{{"interface", "eth0"}, {"mac", "02:00:00:00:00:01"}, {"via", "redirect"}});
+    CHECK(keys(of(10)) ==
           Names{"answer", "backend", "next_hop", "proxy", "reason", "service", "snat_reason", "verdict"});
-    CHECK(of(10)["answer"].is_null());
+    CHECK(of(11)["answer"].is_null());
     CHECK(encode(proxip::Error{ErrorCode::not_found, "m", "p"}) ==
           Json{{"code", "not_found"}, {"message", "m"}, {"path", "p"}});
 }
@@ -306,5 +314,5 @@ TEST_CASE("a patch changes what it names") {
     auto backend = web().backends.front();
     CHECK(patched(backend, {}) == backend);
     backend.weight = 0;
-    CHECK(patched(web().backends.front(), {0U, {}}) == backend);
+    CHECK(patched(web().backends.front(), {0U, {}, {}}) == backend);
 }

@@ -62,6 +62,9 @@ class Memory final : public dataplane::Dataplane {
         std::erase_if(attached_, [index](const Attachment& one) { return one.index == index; });
     }
     [[nodiscard]] std::vector<Attachment> attachments() const override { return attached_; }
+    std::size_t end_connections(const std::function<bool(const dataplane::Connection&)>&) override { return 0; }
+    void go_on_ending() override {}
+    void await_endings(std::chrono::milliseconds) const override {}
     [[nodiscard]] std::map<std::string, std::uint64_t> drops() const override { return {}; }
     [[nodiscard]] std::uint64_t live_connections() const override { return 0; }
     void each_connection(const std::function<bool(const dataplane::Connection&)>&) const override {}

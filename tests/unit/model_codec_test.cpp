@@ -143,6 +143,7 @@ TEST_CASE("errors say where, what, and what was expected", "[model]") {
             "lb.toml:33:10: service[web].backend[0].weight: found 1.0, expected a whole number from 0 to 256"},
         Row{"weight = 1", "wieght = 1",
             "lb.toml:33:1: service[web].backend[0].wieght: unknown key, expected one of address, weight, backup, "
+            "max_connections, "
             "enabled; did "
             "you mean weight?"},
         Row{"backup = false", "backup = \"no\"",
@@ -157,16 +158,14 @@ TEST_CASE("errors say where, what, and what was expected", "[model]") {
         Row{"type = \"tcp\"", "path = \"/\"",
             "lb.toml:26:1: service[web].check.path: unknown key, expected one of type, port, interval, timeout, rise, "
             "fall"},
-        Row{"scheduler = \"maglev\"", "scheduler = \"least-connections\"",
-            "lb.toml:18:13: service[web].scheduler: found \"least-connections\", expected maglev, round-robin or "
-            "source-hash"},
-        Row{"affinity = \"0s\"", "affinity = \"10s\"",
-            "lb.toml:21:12: service[web].affinity: found \"10s\", expected \"0s\": this version has no client "
-            "affinity"},
-        Row{"allow = [\"0.0.0.0/0\", \"::/0\"]", "allow = [\"10.0.0.0/8\"]",
-            "lb.toml:24:9: service[web].allow: expected [\"0.0.0.0/0\", \"::/0\"]: this version does not filter "
-            "clients by "
-            "prefix"},
+        Row{"scheduler = \"maglev\"", "scheduler = \"least\"",
+            "lb.toml:18:13: service[web].scheduler: found \"least\", expected maglev, round-robin, least-connections "
+            "or source-hash"},
+        Row{"affinity = \"0s\"", "affinity = \"long\"",
+            "lb.toml:21:12: service[web].affinity: found \"long\", expected a duration, such as 500ms, 2s, 5m or "
+            "1h30m"},
+        Row{"allow = [\"0.0.0.0/0\", \"::/0\"]", "allow = []",
+            "lb.toml:24:9: service[web].allow: expected at least one prefix; everyone is [\"0.0.0.0/0\", \"::/0\"]"},
         Row{"\"7440s\"", "\"soon\"",
             "lb.toml:22:32: service[web].idle_timeout.established: found \"soon\", expected a duration, such as 500ms, "
             "2s, 5m "

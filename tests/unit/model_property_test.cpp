@@ -122,13 +122,18 @@ Service service(std::uint8_t number, const std::vector<proxip::ProxyPool>& pools
     out.address = {.protocol = *gen::element(proxip::Protocol::tcp, proxip::Protocol::udp),
                    .address = v4(20, number, byte(), byte()),
                    .ports = *gen::element(PortRange{}, PortRange{80, 80}, PortRange{1000, 1010})};
-    out.scheduler = *gen::element(maglev, round_robin, source_hash);
+    out.scheduler = *gen::element(maglev, round_robin, least_connections, source_hash);
     out.snat = pools.empty() ? proxip::Snat::never
                              : *gen::element(proxip::Snat::always, proxip::Snat::automatic, proxip::Snat::never);
     out.pool = pools.empty() ? "default" : (*gen::elementOf(pools)).name;
     out.on_failure = *gen::element(proxip::OnFailure::reset, proxip::OnFailure::drop);
     out.max_connections = *gen::element(0U, 1U, 20000U);
     out.max_connections_per_client = *gen::element(0U, 1U, 100U);
+    out.affinity = *gen::element(Millis{0}, Millis{60'000});
+    out.on_idle = *gen::element(proxip::OnIdle::silent, proxip::OnIdle::reset);
+    if (*gen::arbitrary<bool>()) {
+        out.allow = {proxip::Prefix{.base = v4(10, 0, 0, 0), .length = 8}};
+    }
     for (Millis* timeout : {&out.idle_timeout.syn, &out.idle_timeout.udp, &out.idle_timeout.closed}) {
         *timeout = *gen::arbitrary<bool>() ? duration(proxip::limits::min_idle_timeout) : *timeout;
     }
@@ -139,6 +144,7 @@ Service service(std::uint8_t number, const std::vector<proxip::ProxyPool>& pools
             {.address = {.address = v4(30, byte(), byte(), i), .port = within<std::uint16_t>(1, 65535)},
              .weight = within<std::uint32_t>(0, 256),
              .backup = *gen::arbitrary<bool>(),
+             .max_connections = *gen::element(0U, 7U),
              .enabled = *gen::element<std::optional<bool>>(std::nullopt, true, false)});
     }
     return out;

@@ -52,8 +52,8 @@ TEST_CASE("sizes are read and written", "[model]") {
 TEST_CASE("an enum's error lists what is allowed", "[model]") {
     CHECK(*proxip::parse_enum<proxip::Scheduler>("round-robin") == proxip::Scheduler::round_robin);
     CHECK(proxip::enum_name(proxip::XdpMode::automatic) == "auto");
-    CHECK(proxip::parse_enum<proxip::Scheduler>("least-connections").error().message ==
-          "found \"least-connections\", expected maglev, round-robin or source-hash");
+    CHECK(proxip::parse_enum<proxip::Scheduler>("least").error().message ==
+          "found \"least\", expected maglev, round-robin, least-connections or source-hash");
     CHECK(proxip::parse_enum<proxip::CheckType>("http").error().message == "found \"http\", expected none or tcp");
 }
 
