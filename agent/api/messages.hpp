@@ -155,10 +155,6 @@ struct PoolSet {
 struct PoolDel {
     std::string name;
 };
-struct ConnDel { // those that the filter picks; with an empty one, and `all`, every one
-    ConnFilter filter;
-    bool all = false;
-};
 
 // What changes the running configuration by hand. Any of them is a request of its own, and a part of a batch.
 using Edit = std::variant<ServiceAdd, ServiceSet, ServiceDel, BackendAdd, BackendSet, BackendDel, BackendAdmin,
@@ -173,6 +169,10 @@ struct Batch { // all or nothing, in this order, one generation; what is between
     std::optional<std::uint64_t> if_generation = std::nullopt;
 };
 
+struct ConnDel { // those that the filter picks; with an empty one, and `all`, every one
+    ConnFilter filter;
+    bool all = false;
+};
 struct ConfigText { // a file as the user wrote it; the agent parses, so that there is one parser and one set of errors
     std::string text;
     std::string source; // its name in errors

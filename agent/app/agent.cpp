@@ -209,9 +209,9 @@ class Agent {
             if (!error) {
                 neighbourhood_->tick();
                 pressure_->tick();
+                controller_->tick();
                 idle_->tick();
                 dataplane_->go_on_ending();
-                controller_->tick();
                 await_tick();
             }
         });

@@ -111,17 +111,6 @@ Result<void> Handlers::expect(const std::optional<std::uint64_t>& generation) co
     return {};
 }
 
-// What `backend del --now` ends besides: asked before the change, since the names are gone after it.
-std::set<policy::Id> Handlers::ended_by(const std::vector<api::Step>& steps) const {
-    std::set<policy::Id> out;
-    for (const api::Step& step : steps) {
-        if (const auto* del = std::get_if<api::BackendDel>(&step.edit); del != nullptr && del->now) {
-            out.merge(controller_.bindings_of(del->service, del->addresses));
-        }
-    }
-    return out;
-}
-
 Result<api::Answer> Handlers::on(const api::Batch& request) {
     if (auto expected = expect(request.if_generation); !expected) {
         return std::unexpected(expected.error());
@@ -131,7 +120,7 @@ Result<api::Answer> Handlers::on(const api::Batch& request) {
     if (!draft) {
         return std::unexpected(draft.error());
     }
-    const std::set<policy::Id> ending = ended_by(request.steps);
+    const auto ending = ending_with(request);
     const auto plan = [this](const Draft& any) { return controller_.plan(any.config, any.overlay); };
     auto outcome =
         request.dry_run ? plan(*draft) : controller_.commit({.config = draft->config, .overlay = draft->overlay});
@@ -143,12 +132,29 @@ Result<api::Answer> Handlers::on(const api::Batch& request) {
         return std::unexpected(sound(*draft) ? outcome.error() // it is nothing that a step is to blame for
                                              : blamed(start, request.steps, outcome.error(), sound));
     }
-    if (!request.dry_run && !ending.empty()) {
-        dataplane_.end_connections(
-            [&](const dataplane::Connection& connection) { return ending.contains(connection.binding); });
-        dataplane_.await_endings(ending_patience);
+    if (!request.dry_run) {
+        end_now(ending);
     }
     return api::Answer(plan_of(*outcome, draft->config, !request.dry_run));
+}
+
+// The connections of backends that are removed with `now`, by the ids that they still have here.
+std::set<policy::Id> Handlers::ending_with(const api::Batch& request) const {
+    std::set<policy::Id> out;
+    for (const api::Step& step : request.steps) {
+        if (const auto* del = std::get_if<api::BackendDel>(&step.edit); del != nullptr && del->now) {
+            out.merge(controller_.bindings_of(del->service, del->addresses));
+        }
+    }
+    return out;
+}
+
+void Handlers::end_now(const std::set<policy::Id>& bindings) {
+    if (!bindings.empty()) {
+        dataplane_.end_connections(
+            [&](const dataplane::Connection& connection) { return bindings.contains(connection.binding); });
+        dataplane_.await_endings(ending_patience);
+    }
 }
 
 Result<api::Answer> Handlers::on(const api::ConnDel& request) {

@@ -45,7 +45,8 @@ class Handlers {
         return on(api::Batch{.steps = {{.edit = edit, .place = {}}}});
     }
 
-    [[nodiscard]] std::set<policy::Id> ended_by(const std::vector<api::Step>& steps) const;
+    [[nodiscard]] std::set<policy::Id> ending_with(const api::Batch& request) const;
+    void end_now(const std::set<policy::Id>& bindings);
     [[nodiscard]] Result<void> expect(const std::optional<std::uint64_t>& generation) const;
     [[nodiscard]] api::Plan plan_of(const Controller::Outcome& outcome, const Config& config, bool applied) const;
 

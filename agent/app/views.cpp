@@ -374,7 +374,7 @@ Result<std::function<bool(const dataplane::Connection&)>> Views::picking(const a
             services.insert(id);
         }
     }
-    return [this, filter, services](const dataplane::Connection& connection) {
+    return [this, filter, services = std::move(services)](const dataplane::Connection& connection) {
         return (!filter.service || services.contains(connection.service)) && matches(filter, connection);
     };
 }

@@ -42,10 +42,6 @@ void warn_of_check(const Service& service, std::vector<std::string>& out) {
 }
 
 void warn_of_rotation(const Service& service, std::vector<std::string>& out) {
-    if (service.on_down == OnDown::reset) {
-        out.push_back(fmt::format("service[{}].on_down: this version keeps the connections of a backend that went down",
-                                  service.name));
-    }
     const auto count = static_cast<std::size_t>(std::ranges::count_if(service.backends, takes_connections));
     if (service.min_up > 0 && service.min_up >= count && service.check.type != CheckType::none) {
         out.push_back(fmt::format("service[{}].min_up: is {}, and {} backend{} can take connections: the checks take "

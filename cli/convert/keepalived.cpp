@@ -78,8 +78,8 @@ constexpr std::array schedulers{
     SchedulerRow{"wrr", Scheduler::round_robin, ""},
     SchedulerRow{"lc", Scheduler::least_connections, ""},
     SchedulerRow{"wlc", Scheduler::least_connections, ""},
-    SchedulerRow{"sed", Scheduler::least_connections, ""},
-    SchedulerRow{"nq", Scheduler::least_connections, ""},
+    SchedulerRow{"sed", Scheduler::least_connections, "becomes least-connections"},
+    SchedulerRow{"nq", Scheduler::least_connections, "becomes least-connections"},
     SchedulerRow{"sh", Scheduler::source_hash, ""},
     SchedulerRow{"mh", Scheduler::maglev, ""},
     SchedulerRow{"dh", Scheduler::maglev, "meant for caches by destination: maglev"},
@@ -224,13 +224,21 @@ class VirtualServer {
         }
     }
 
+    void take_persistence(const Statement& one) {
+        constexpr Millis usual{360'000}; // without a number (keepalived.conf(5))
+        const auto value = one.words.size() == 1 ? usual : seconds(one.word(1));
+        if (!value) {
+            notes_.add(one.line, fmt::format("{}: not a number of seconds, left out", one.text()));
+            return;
+        }
+        service_.affinity = std::clamp(*value, limits::min_affinity, limits::max_timeout);
+    }
+
     void take_other(const Statement& one) {
         constexpr std::array known{"protocol",   "lb_algo", "lvs_sched", "lb_kind",        "lvs_method",
                                    "delay_loop", "weight",  "retry",     "connect_timeout"};
         if (one.name() == "persistence_timeout") {
-            notes_.add(one.line, fmt::format("{}: {}: this version has no client affinity; sh or mh keep a client on "
-                                             "its server while the servers stay the same",
-                                             one.text(), left_out));
+            take_persistence(one);
         } else if (one.name() == "inhibit_on_failure") {
             note_inhibit(one);
         } else if (std::ranges::find(known, one.name()) == known.end()) {

@@ -70,8 +70,19 @@ void take_retries(const Statement* retry, Check& check, Notes& notes) {
 
 // What this version can ask of a server.
 CheckType type_of(const Statement& checker, Protocol protocol, Notes& notes) {
-    if (checker.name() == "TCP_CHECK" && protocol == Protocol::tcp) {
-        return CheckType::tcp;
+    struct Row {
+        std::string_view name;
+        Protocol protocol;
+        CheckType type;
+    };
+    constexpr std::array same{
+        Row{"TCP_CHECK", Protocol::tcp, CheckType::tcp},   Row{"HTTP_GET", Protocol::tcp, CheckType::http},
+        Row{"SSL_GET", Protocol::tcp, CheckType::https},   Row{"UDP_CHECK", Protocol::udp, CheckType::udp},
+        Row{"PING_CHECK", Protocol::tcp, CheckType::icmp}, Row{"PING_CHECK", Protocol::udp, CheckType::icmp}};
+    const auto found = std::ranges::find_if(
+        same, [&](const Row& row) { return row.name == checker.name() && row.protocol == protocol; });
+    if (found != same.end()) {
+        return found->type;
     }
     const bool connects = protocol == Protocol::tcp;
     notes.add(checker.line, fmt::format("{}: {}", checker.name(),
@@ -80,10 +91,41 @@ CheckType type_of(const Statement& checker, Protocol protocol, Notes& notes) {
     return connects ? CheckType::tcp : CheckType::none;
 }
 
-void note_rest(const Statement& checker, Notes& notes) {
+// The first url of HTTP_GET or SSL_GET; without status_code keepalived takes any 2xx.
+void take_url(const Statement& checker, std::initializer_list<const Statement*> places, Check& check, Notes& notes) {
+    check.status = StatusSet::parse("200-299").value();
+    if (const Statement* host = told(places, "virtualhost")) {
+        check.host = host->word(1);
+    }
+    const Statement* first = nullptr;
+    for (const Statement& url : checker.block) {
+        if (url.name() != "url") {
+            continue;
+        }
+        if (first != nullptr) {
+            notes.add(url.line, "url: only the first one of a checker is asked for");
+            continue;
+        }
+        first = &url;
+        for (const Statement& one : url.block) {
+            if (one.name() == "path") {
+                check.path = one.word(1);
+            } else if (one.name() == "virtualhost") {
+                check.host = one.word(1);
+            } else if (auto status = StatusSet::parse(one.word(1)); one.name() == "status_code" && status) {
+                check.status = *status;
+            } else {
+                notes.add(one.line, fmt::format("{} of url: not translated", one.text()));
+            }
+        }
+    }
+}
+
+void note_rest(const Statement& checker, bool http, Notes& notes) {
     constexpr std::array known{"connect_port", "connect_timeout", "retry", "nb_get_retry", "delay_loop"};
     for (const Statement& one : checker.block) {
-        if (std::ranges::find(known, one.name()) == known.end()) {
+        const bool taken = http && (one.name() == "url" || one.name() == "virtualhost");
+        if (!taken && std::ranges::find(known, one.name()) == known.end()) {
             notes.add(one.line, fmt::format("{} of {}: not translated", one.name(), checker.name()));
         }
     }
@@ -102,8 +144,13 @@ Check one_check(const Statement& virtual_server, const Statement& real_server, c
     take_duration(told(places, "connect_timeout"), limits::min_check_timeout, check.timeout, notes);
     const Statement* retry = told(places, "retry");
     take_retries(retry != nullptr ? retry : told(places, "nb_get_retry"), check, notes);
-    take_port(checker, check, notes);
-    note_rest(checker, notes);
+    if (check.has_port()) {
+        take_port(checker, check, notes);
+    }
+    if (check.is_http()) {
+        take_url(checker, places, check, notes);
+    }
+    note_rest(checker, check.is_http(), notes);
     return check;
 }
 

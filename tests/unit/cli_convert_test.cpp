@@ -96,6 +96,7 @@ TEST_CASE("keepalived: a usual virtual_server", "[convert]") {
     CHECK(service.address.text() == "tcp://10.0.0.1:443");
     CHECK(service.snat == Snat::always);
     CHECK(service.scheduler == Scheduler::round_robin);
+    CHECK(service.affinity == Millis{50'000});
     CHECK(service.check.type == CheckType::tcp);
     CHECK(service.check.port == 8443);
     CHECK(service.check.interval == Millis{6000});
@@ -111,8 +112,8 @@ TEST_CASE("keepalived: what has no counterpart is told with its line", "[convert
     const auto said = notes(usual);
     for (const char* one :
          {"k.conf:2: global_defs: not translated", "k.conf:5: vrrp_instance: ", "k.conf:14: lb_kind NAT: snat",
-          "k.conf:15: persistence_timeout 50: not translated", "k.conf:20: inhibit_on_failure: needs no key",
-          "k.conf:25: delay_before_retry of TCP_CHECK: not translated", "192.0.2.254 only holds a place"}) {
+          "k.conf:20: inhibit_on_failure: needs no key", "k.conf:25: delay_before_retry of TCP_CHECK: not translated",
+          "192.0.2.254 only holds a place"}) {
         CHECK_THAT(said, Catch::Contains(one));
     }
 }
@@ -137,6 +138,10 @@ TEST_CASE("keepalived: schedulers, weights, kinds and checks", "[convert]") {
         return converted("virtual_server 10.0.0.1 80 {\n" + inside + "\n}\n");
     };
     CHECK(one("lb_algo sh").config.services[0].scheduler == Scheduler::source_hash);
+    CHECK(one("lb_algo wlc").config.services[0].scheduler == Scheduler::least_connections);
+    CHECK(one("").config.services[0].scheduler == Scheduler::least_connections); // as IPVS has it
+    CHECK(one("persistence_timeout").config.services[0].affinity == Millis{360'000});
+    CHECK_THAT(one("lb_algo sed").notes.text("k"), Catch::Contains("k:2: lb_algo sed: becomes least-connections"));
     CHECK_THAT(one("lvs_sched dh").notes.text("k"), Catch::Contains("k:2: lvs_sched dh: "));
     CHECK_THAT(one("lvs_method TUN").notes.text("k"), Catch::Contains("take the VIP off their own interfaces"));
     const auto scaled =
