@@ -127,6 +127,7 @@ std::string_view basis_text(Basis basis) {
 Rotations rotations_of(Available available, Down down) {
     return [available = std::move(available), down = std::move(down)](const Service& service) {
         std::vector<Standing> standings;
+        standings.reserve(service.backends.size());
         for (const Backend& backend : service.backends) {
             standings.push_back({.admin = available(service, backend) ? Admin::enabled : Admin::drain,
                                  .health = down && down(service, backend) ? Health::down : Health::up});

@@ -6,6 +6,7 @@ namespace proxip::policy {
 
 const std::vector<std::uint16_t>& Schedules::of(const Service& service, const Rotation& rotation) {
     std::vector<Weighted> from;
+    from.reserve(service.backends.size());
     for (std::size_t i = 0; i < service.backends.size(); ++i) {
         from.push_back({.name = service.backends[i].address.text(), .weight = rotation.shares.at(i).weight});
     }

@@ -106,11 +106,8 @@ std::uint16_t EchoSocket::expect(const asio::ip::address& target, Answered answe
 
 boost::system::error_code EchoSocket::send(std::uint16_t number) {
     const Waiting& waiting = waiting_.at(number);
-    EchoMessage message{.type =
-                            static_cast<std::uint8_t>(v4_ ? std::uint8_t{ICMP_ECHO} : std::uint8_t{ICMP6_ECHO_REQUEST}),
-                        .identifier = identifier_,
-                        .sequence = htons(number),
-                        .secret = waiting.secret};
+    EchoMessage message{.identifier = identifier_, .sequence = htons(number), .secret = waiting.secret};
+    message.type = v4_ ? std::uint8_t{ICMP_ECHO} : std::uint8_t{ICMP6_ECHO_REQUEST};
     if (v4_) {
         message.checksum = internet_checksum(message);
     }

@@ -33,7 +33,8 @@ asio::awaitable<Outcome> Probe::ask() {
     running_ = false;
     deadline_.cancel();
     abandon();
-    co_return late_&& outcome.made ? timed_out() : outcome;
+    const bool in_time = !late_ || !outcome.made;
+    co_return in_time ? outcome : timed_out();
 }
 
 void Probe::cancel() {

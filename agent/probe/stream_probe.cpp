@@ -3,10 +3,10 @@
 #include <tuple>
 #include <utility>
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -45,14 +45,18 @@ template <typename Stream>
 asio::awaitable<Outcome> exchange(Stream& stream, const std::string& request, const StatusSet& expected,
                                   Clock::time_point started) {
     boost::system::error_code error;
-    co_await asio::async_write(stream, asio::buffer(request), asio::redirect_error(asio::use_awaitable, error));
+    for (std::size_t sent = 0; !error && sent < request.size();) {
+        sent += co_await stream.async_write_some(asio::buffer(request) + sent,
+                                                 asio::redirect_error(asio::use_awaitable, error));
+    }
     boost::beast::flat_buffer buffer;
     unsigned status = 0;
     // Interim answers come before the one that counts (RFC 9110 section 15.2).
     while (!error && (status == 0 || (status < 200 && status != 101))) {
         http::response_parser<http::empty_body> answer;
         answer.header_limit(longest_header);
-        co_await http::async_read_header(stream, buffer, answer, asio::redirect_error(asio::use_awaitable, error));
+        std::tie(error, std::ignore) =
+            co_await http::async_read_header(stream, buffer, answer, asio::as_tuple(asio::use_awaitable));
         status = answer.get().result_int();
     }
     if (error) {
@@ -110,7 +114,8 @@ asio::awaitable<Outcome> HttpsProbe::talk() {
     }
     session_.offer(stream);
     boost::system::error_code error;
-    co_await stream.async_handshake(asio::ssl::stream_base::client, asio::redirect_error(asio::use_awaitable, error));
+    std::tie(error) =
+        co_await stream.async_handshake(asio::ssl::stream_base::client, asio::as_tuple(asio::use_awaitable));
     if (error) {
         session_.forget();
         co_return handshake_failure(stream, error);

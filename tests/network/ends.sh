@@ -16,9 +16,15 @@ two=$(with_port "$(ip_of 1.1.1.12)" 80)
     config_pool
     config_service idle "tcp://$(with_port "$VIP" 80)" "$one" 'on_idle = "reset"' 'idle_timeout = { established = "1s" }'
     config_service silent "tcp://$(with_port "$VIP" 81)" "$one" 'idle_timeout = { established = "1s" }'
+    config_service checked "tcp://$(with_port "$REMOTE_VIP" 81)" "$two" 'on_down = "reset"' \
+        'check = { type = "tcp", port = 80, interval = "500ms", timeout = "300ms", fall = 2 }'
+    config_service kept "tcp://$(with_port "$REMOTE_VIP" 82)" "$two" \
+        'check = { type = "tcp", port = 80, interval = "500ms", timeout = "300ms", fall = 2 }'
     config_service long "tcp://$(with_port "$REMOTE_VIP" 80)" "$one,$two" 'scheduler = "round-robin"'
 } >"$CONFIG"
 agent_start
+all_up() { lbctl status -o json | jq -e '.backends.down == 0'; }
+wait_until 10 all_up # with IPv6 the first second knows no neighbours
 
 talk() { # NAME ADDRESS PORT SECONDS: in the background; NAME.talk has what it says
     nsenter --net="$(netns near)" "$HARNESS/wait_end.py" "$2" "$3" "$4" >"$LAB_DIR/$1.talk" 2>&1 &
@@ -54,7 +60,17 @@ check "backend del --now" lbctl backend del long "$one" --now
 check_equal "ends what it had" 0 "$(of_backend "$one")"
 check_equal "and tells" "reset reset" "$(told a) $(told c)"
 
+section "a host that vanishes"
+talk dead "$REMOTE_VIP" 81 20
+talk kept "$REMOTE_VIP" 82 6
+ip -n "$LAB-s2" link set dev eth0 down
+check_equal "with on_down = reset who waits for it is told" reset "$(told dead)"
+check_equal "without, its connections are kept" alive "$(told kept)"
+ip -n "$LAB-s2" link set dev eth0 up
+
 section "everything"
+check "lbctl backend add" lbctl backend add long "$one"
+lbctl backend drain long "$two" >/dev/null
 talk e "$REMOTE_VIP" 80 20
 check_json "conn del --all" '.ended >= 1' "$(lbctl conn del --all -o json)"
 check_equal "leaves nothing" '[0,0]' "$(lbctl conn count -o json | jq -c '[.connections, .closed]')"
