@@ -18,14 +18,15 @@ constexpr std::initializer_list<abi_reason> cannot_leave = {abi::ABI_TTL_EXPIRED
 constexpr std::initializer_list<abi_reason> not_opened = {
     abi::ABI_NO_SERVICE,   abi::ABI_UNSOLICITED, abi::ABI_NO_BACKEND,    abi::ABI_PORTS_EXHAUSTED,
     abi::ABI_TABLE_FULL,   abi::ABI_TUPLE_TAKEN, abi::ABI_NO_CONNECTION, abi::ABI_BAD_SOURCE,
-    abi::ABI_SERVICE_FULL, abi::ABI_CLIENT_FULL, abi::ABI_CLIENT_PORTS};
+    abi::ABI_SERVICE_FULL, abi::ABI_CLIENT_FULL, abi::ABI_CLIENT_PORTS,  abi::ABI_NOT_ALLOWED,
+    abi::ABI_BACKENDS_FULL};
 
 bool is_in(std::initializer_list<abi_reason> list, abi_reason reason) {
     return std::ranges::find(list, reason) != list.end();
 }
 
 bool passes(const Shot& shot) {
-    return shot.counted[abi::ABI_PASSED] == 1;
+    return shot.passed() == 1;
 }
 
 // Ours, and refused for this reason; or not ours, and the host's.

@@ -105,6 +105,10 @@ std::uint32_t Shot::drops() const {
     return sum;
 }
 
+std::uint32_t Shot::passed() const {
+    return counted[abi::ABI_PASSED] + counted[abi::ABI_PASSED_TAGGED];
+}
+
 abi::abi_reason Shot::drop_reason() const {
     for (std::size_t i = 0; i < counted.size(); ++i) {
         if (is_drop[i] && counted[i] != 0) {

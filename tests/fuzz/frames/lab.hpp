@@ -46,6 +46,7 @@ struct Shot {
     int error = 0;                                              // errno of a run that failed
 
     [[nodiscard]] std::uint32_t drops() const;
+    [[nodiscard]] std::uint32_t passed() const;        // with a tag or without
     [[nodiscard]] abi::abi_reason drop_reason() const; // ABI_PASSED: none
     // As it shall be on the wire, by whichever way; a frame marked for translation is not yet.
     [[nodiscard]] bool leaves() const;

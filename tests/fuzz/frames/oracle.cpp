@@ -26,7 +26,7 @@ std::string counted(const Shot& shot) {
 
 // Each exit's one line in the accounts.
 bool is_accounted_for(const Shot& shot) {
-    const std::uint32_t passed = shot.counted[abi::ABI_PASSED];
+    const std::uint32_t passed = shot.passed();
     const std::uint32_t errors = shot.counted[abi::ABI_ICMP_TRANSLATED];
     const std::uint32_t pieces = shot.counted[abi::ABI_FRAGMENTS];
     const std::uint32_t forwarded = shot.connections + errors;
