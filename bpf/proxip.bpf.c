@@ -73,7 +73,14 @@ static __always_inline __u32 program_for(const struct packet *p, enum frame_kind
 	return p->fragment && (kind == FRAME_FLOW || kind == FRAME_FRAGMENT) ? ABI_PROGRAM_FRAGMENT : ABI_PROGRAM_SLOW;
 }
 
-/* A packet of an established connection ends here, counted by that connection. */
+static __always_inline int pass(enum abi_reason counted_as)
+{
+	note_verdict(ABI_VERDICT_PASS, 0, 0);
+	count(counted_as);
+	return XDP_PASS;
+}
+
+/* A packet of an established connection ends here, counted by that connection; and one that is not ours. */
 SEC("xdp")
 int proxip_xdp(struct xdp_md *ctx)
 {
@@ -82,17 +89,20 @@ int proxip_xdp(struct xdp_md *ctx)
 	struct found f = {};
 	enum frame_kind kind = parse(ctx, &p);
 
-	if (kind == FRAME_OTHER) {
-		note_verdict(ABI_VERDICT_PASS, 0, 0);
-		count(is_tagged(&p) ? ABI_PASSED_TAGGED : ABI_PASSED);
-		return XDP_PASS;
-	}
-	if (likely(kind == FRAME_FLOW && !p.fragment && conn_find(&p.tuple, &f) && !begins_anew(&p, &f))) {
-		note_connection(&f);
-		if (likely(!judge(&p, hop_of(&f), &to))) {
-			note_passage(&to);
-			note_verdict(ABI_VERDICT_FORWARD, 0, 0);
-			return dry_run ? XDP_PASS : forward(ctx, &p, &f, &to);
+	if (kind == FRAME_OTHER)
+		return pass(is_tagged(&p) ? ABI_PASSED_TAGGED : ABI_PASSED);
+	if (likely(kind == FRAME_FLOW && !p.fragment)) {
+		if (unlikely(!conn_find(&p.tuple, &f))) {
+			/* What the host forwards or receives beside us pays for two look-ups, not for the other program. */
+			if (!find_local(&p.tuple.destination, p.tuple.family))
+				return pass(ABI_PASSED);
+		} else if (likely(!begins_anew(&p, &f))) {
+			note_connection(&f);
+			if (likely(!judge(&p, hop_of(&f), &to))) {
+				note_passage(&to);
+				note_verdict(ABI_VERDICT_FORWARD, 0, 0);
+				return dry_run ? XDP_PASS : forward(ctx, &p, &f, &to);
+			}
 		}
 	}
 	bpf_tail_call(ctx, &programs, program_for(&p, kind));

@@ -62,6 +62,8 @@ Course::Course(Size size)
     needed(plane_->set_link(
         {.index = interface_, .mac = packet::front_mac, .mtu = 1500, .ethernet = true, .partial_checksums = false}));
     install();
+    needed(plane_->set_locals({{address(packet::vip), {.vip = true, .answer = true}},
+                               {address(packet::proxy), {.proxy = true, .answer = true}}}));
     for (std::uint32_t place = 0; place < abi::ABI_MAX_IFACES; ++place) {
         abi::abi_iface entry{};
         if (bpf_map_lookup_elem(map("iface"), &place, &entry) == 0 && entry.ifindex == interface_) {
