@@ -54,6 +54,7 @@ kernel61      |1500 | busy  | all that on Debian's 6.1 kernel in qemu
 asan          |2400 | busy  | unit tests under ASan and UBSan
 race          | 600 | busy  | two CPUs, few ports, then an audit
 bench         | 300 | busy  | the benchmark's cases: do all packets arrive? No times
+load          | 300 | busy  | health checks of 5,000 backends every 2 s
 tidy          | 900 | asked | clang-tidy over agent/ and cli/
 TESTS
 }
@@ -70,7 +71,8 @@ body() { # NAME
     bpf-stack) "$here/bpf_stack.py" "$root/build/release/bpf/proxip.bpf.o" ;;
     layering) "$here/layering.py" ;;
     docs) "$here/docs_keys.py" ;;
-    unit) "$bin/proxip_unit_tests" ;;
+    unit) "$bin/proxip_unit_tests" "~[load]" ;;
+    load) "$bin/proxip_unit_tests" "[load]" ;;
     packet) "$bin/proxip_packet_tests" ;;
     fuzz) "$bin/proxip_frame_fuzz" --seconds 30 ;; # prints its random seed
     control | change | scale | badfiles | attack | health | ports | survive | faults | upgrade | arp) "$here/network/$1.sh" ;;
@@ -91,7 +93,7 @@ body() { # NAME
     asan)
         source "$here/harness/build.sh"
         build asan proxip_unit_tests
-        "$root/build/asan/bin/proxip_unit_tests"
+        "$root/build/asan/bin/proxip_unit_tests" "~[load]"
         ;;
     race) "$bin/proxip_race_test" ;;
     bench) "$bin/proxip_bench" --quick ;;

@@ -20,6 +20,7 @@
 #include "app/notify.hpp"
 #include "app/pressure_watch.hpp"
 #include "app/views.hpp"
+#include "app/web.hpp"
 #include "dataplane/kernel.hpp"
 #include "model/codec.hpp"
 #include "policy/port_arithmetic.hpp"
@@ -81,8 +82,7 @@ class Agent {
         }
         await_signal();
         await_tick();
-        await_trial();
-        await_reschedule();
+        follow_change();
         notify_systemd("READY=1");
         spdlog::info("ready: generation {}, {} services", controller_->generation(),
                      controller_->running().services.size());
@@ -125,7 +125,8 @@ class Agent {
         }
         pressure_.emplace(*controller_, *dataplane_);
         idle_.emplace(*controller_, *dataplane_);
-        views_.emplace(*controller_, *dataplane_, *neighbourhood_, *pressure_);
+        web_.emplace(loop_, [this] { return views_->readings(); });
+        views_.emplace(*controller_, *dataplane_, *neighbourhood_, *pressure_, *web_);
         handlers_.emplace(*controller_, *views_, *dataplane_);
         return {};
     }
@@ -140,8 +141,7 @@ class Agent {
         auto server = serve::ControlServer::listen(loop_, options_.socket,
                                                    [this](const api::Request& request, const serve::Peer& /*peer*/) {
                                                        auto answer = handlers_->handle(request);
-                                                       await_trial();
-                                                       await_reschedule();
+                                                       follow_change();
                                                        return answer;
                                                    },
                                                    {});
@@ -174,12 +174,19 @@ class Agent {
         if (applied) {
             spdlog::info("{} applied: generation {}", options_.config.string(), applied->generation);
             notify_systemd(fmt::format("READY=1\nSTATUS=generation {}", applied->generation));
-            await_reschedule();
+            follow_change();
         } else {
             controller_->refuse_file(applied.error().text());
             spdlog::error("not reloaded, generation {} runs on: {}", controller_->generation(), applied.error().text());
             notify_systemd("READY=1\nSTATUS=not reloaded: " + applied.error().text());
         }
+    }
+
+    // What depends on the running configuration beside the data plane.
+    void follow_change() {
+        await_trial();
+        await_reschedule();
+        web_->follow(controller_->running().agent);
     }
 
     // An apply that is not confirmed in time is taken back to the moment, not at the next tick.
@@ -198,7 +205,7 @@ class Agent {
         trial_timer_.async_wait([this](const boost::system::error_code& error) {
             if (!error) {
                 controller_->end_trial_if_due();
-                await_trial();
+                follow_change();
             }
         });
     }
@@ -212,6 +219,7 @@ class Agent {
                 controller_->tick();
                 idle_->tick();
                 dataplane_->go_on_ending();
+                web_->follow(controller_->running().agent);
                 await_tick();
             }
         });
@@ -258,6 +266,7 @@ class Agent {
     std::optional<Controller> controller_;
     std::optional<PressureWatch> pressure_;
     std::optional<IdleWatch> idle_;
+    std::optional<Web> web_;
     std::optional<Views> views_;
     std::optional<Handlers> handlers_;
     std::unique_ptr<net::Monitor> monitor_;

@@ -124,10 +124,22 @@ api::Status Views::status() const {
     for (std::string& conflict : neighbourhood_.warnings()) {
         out.warnings.push_back(std::move(conflict));
     }
+    if (!web_.trouble().empty()) {
+        out.warnings.push_back("metrics: " + web_.trouble());
+    }
     for (std::string& full : pressure_.warnings()) {
         out.warnings.push_back(std::move(full));
     }
     return out;
+}
+
+Readings Views::readings() const {
+    return {.status = status(),
+            .backends = backends({}).value_or(std::vector<api::BackendView>{}),
+            .stats = stats(std::nullopt).value_or(std::vector<api::StatsView>{}),
+            .pools = pools({}).value_or(std::vector<api::PoolView>{}),
+            .drops = dataplane_.drops(),
+            .events = dataplane_.events()};
 }
 
 std::optional<dataplane::BindingCounts> Views::counts(const Service& service, const Backend& backend) const {

@@ -12,16 +12,19 @@
 #include "api/messages.hpp"
 #include "app/controller.hpp"
 #include "app/pressure_watch.hpp"
+#include "app/web.hpp"
 
 namespace proxip::app {
 
 class Views {
   public:
     Views(const Controller& controller, const dataplane::Dataplane& dataplane, const Neighbourhood& neighbourhood,
-          const PressureWatch& pressure)
-        : controller_(controller), dataplane_(dataplane), neighbourhood_(neighbourhood), pressure_(pressure) {}
+          const PressureWatch& pressure, const Web& web)
+        : controller_(controller), dataplane_(dataplane), neighbourhood_(neighbourhood), pressure_(pressure),
+          web_(web) {}
 
     [[nodiscard]] api::Status status() const;
+    [[nodiscard]] Readings readings() const; // for /metrics
     [[nodiscard]] Result<std::vector<api::ServiceView>> services(const std::optional<std::string>& name) const;
     [[nodiscard]] Result<std::vector<api::BackendView>> backends(const api::BackendShow& request) const;
     [[nodiscard]] Result<std::vector<api::PoolView>> pools(const std::optional<std::string>& name) const;
@@ -50,6 +53,7 @@ class Views {
     const dataplane::Dataplane& dataplane_;
     const Neighbourhood& neighbourhood_;
     const PressureWatch& pressure_;
+    const Web& web_;
     std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 };
 

@@ -131,7 +131,8 @@ class Dataplane {
     virtual void await_endings(std::chrono::milliseconds patience) const = 0; // blocks until they are carried out
 
     // ---- reading ----
-    [[nodiscard]] virtual std::map<std::string, std::uint64_t> drops() const = 0; // by reason, all of them
+    [[nodiscard]] virtual std::map<std::string, std::uint64_t> drops() const = 0;  // by reason, all of them
+    [[nodiscard]] virtual std::map<std::string, std::uint64_t> events() const = 0; // what else is counted
     [[nodiscard]] virtual std::uint64_t live_connections() const = 0;
     virtual void each_connection(const std::function<bool(const Connection&)>& visit) const = 0; // until false
     [[nodiscard]] virtual BindingCounts counts(policy::Id binding) const = 0;

@@ -121,6 +121,7 @@ class KernelDataplane final : public Dataplane {
     void await_endings(std::chrono::milliseconds patience) const override { endings_.await(patience); }
 
     std::map<std::string, std::uint64_t> drops() const override { return read_drops(*tables_); }
+    std::map<std::string, std::uint64_t> events() const override { return read_events(*tables_); }
     std::uint64_t live_connections() const override { return read_live(*tables_); }
     void each_connection(const std::function<bool(const Connection&)>& visit) const override {
         read_connections(*tables_, visit);

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstring>
 #include <ctime>
+#include <span>
 
 namespace proxip::dataplane {
 
@@ -82,19 +83,16 @@ struct Reason {
     const char* name;
 };
 
-constexpr Reason drop_reasons[] = {
 #define ABI_REASON_ROW(id, symbol, name, help) {id, name},
 #define ABI_NO_ROW(id, symbol, name, help)
-    ABI_REASONS(ABI_REASON_ROW, ABI_NO_ROW)
+constexpr Reason drop_reasons[] = {ABI_REASONS(ABI_REASON_ROW, ABI_NO_ROW)};
+constexpr Reason event_reasons[] = {ABI_REASONS(ABI_NO_ROW, ABI_REASON_ROW)};
 #undef ABI_REASON_ROW
 #undef ABI_NO_ROW
-};
 
-} // namespace
-
-std::map<std::string, std::uint64_t> read_drops(const KernelTables& tables) {
+std::map<std::string, std::uint64_t> read_counters(const KernelTables& tables, std::span<const Reason> reasons) {
     std::map<std::string, std::uint64_t> out;
-    for (const Reason& reason : drop_reasons) {
+    for (const Reason& reason : reasons) {
         std::uint64_t sum = 0;
         for (const std::uint64_t value : read_per_cpu<std::uint64_t>(tables.counters, reason.id, tables.cpus)) {
             sum += value;
@@ -102,6 +100,16 @@ std::map<std::string, std::uint64_t> read_drops(const KernelTables& tables) {
         out.emplace(reason.name, sum);
     }
     return out;
+}
+
+} // namespace
+
+std::map<std::string, std::uint64_t> read_drops(const KernelTables& tables) {
+    return read_counters(tables, drop_reasons);
+}
+
+std::map<std::string, std::uint64_t> read_events(const KernelTables& tables) {
+    return read_counters(tables, event_reasons);
 }
 
 std::uint64_t read_live(const KernelTables& tables) {

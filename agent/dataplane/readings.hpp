@@ -14,6 +14,7 @@
 namespace proxip::dataplane {
 
 [[nodiscard]] std::map<std::string, std::uint64_t> read_drops(const KernelTables& tables);
+[[nodiscard]] std::map<std::string, std::uint64_t> read_events(const KernelTables& tables);
 [[nodiscard]] std::uint64_t read_live(const KernelTables& tables);
 void read_connections(const KernelTables& tables, const std::function<bool(const Connection&)>& visit);
 

@@ -192,6 +192,30 @@ check "service del" lbctl service del hand
 check "pool del" lbctl pool del second
 check_not "the service is dead" at near curl -sS --max-time 1 http://1.1.1.95/
 
+section "metrics"
+metrics() { at lb curl -sS --max-time 3 http://127.0.0.1:9631/metrics; }
+page=$(metrics)
+check_match "counts drops by reason" 'proxip_drops_total\{reason="no_backend_available"\} [0-9]' "$page"
+check_match "knows the backends" 'proxip_backend_up\{service="web",backend="1.1.1.11:80"\} 1' "$page"
+check_match "and the Proxy IP's ports" 'proxip_proxy_ports_in_use\{pool="default",proxy="1.1.1.254"\} [0-9]' "$page"
+check_equal "no client is in it" 0 "$(grep -c '1\.1\.1\.100' <<<"$page" || true)"
+if command -v promtool >/dev/null; then
+    check_equal "promtool is content" "" "$(promtool check metrics <<<"$page" 2>&1)"
+fi
+nsenter --net="$(netns lb)" python3 -m http.server --bind 127.0.0.1 9632 >/dev/null 2>&1 &
+other=$!
+wait_until 5 port_open lb 9632
+lbctl dump | sed 's/127.0.0.1:9631/127.0.0.1:9632/' >"$LAB_DIR/other.toml"
+grep -q 9632 "$LAB_DIR/other.toml" || sed -i 's/^\[agent\]/[agent]\nmetrics = "127.0.0.1:9632"/' "$LAB_DIR/other.toml"
+check "an address that is taken keeps nothing from its work" lbctl apply -f "$LAB_DIR/other.toml"
+check_match "but is told" "cannot listen on 127.0.0.1:9632" "$(json status | jq -r '.warnings[]')"
+kill "$other"
+trouble_over() { at lb curl -sSf --max-time 1 http://127.0.0.1:9632/metrics; }
+check "and served when it is free" wait_until 10 trouble_over
+sed -i 's/127.0.0.1:9632/127.0.0.1:9631/' "$LAB_DIR/other.toml"
+check "back" lbctl apply -f "$LAB_DIR/other.toml"
+check_not "nothing listens where it did" trouble_over
+
 section "explain"
 mac() { ip -n "$LAB-$1" -j link show dev eth0 | jq -r '.[0].address'; }
 check_json "a new connection" ".verdict == \"forward\" and .service == \"auto\" and .backend == \"1.1.1.11:80\" and .snat_reason == \"off-path\"

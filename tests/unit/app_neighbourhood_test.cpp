@@ -66,6 +66,7 @@ class Memory final : public dataplane::Dataplane {
     void go_on_ending() override {}
     void await_endings(std::chrono::milliseconds) const override {}
     [[nodiscard]] std::map<std::string, std::uint64_t> drops() const override { return {}; }
+    [[nodiscard]] std::map<std::string, std::uint64_t> events() const override { return {}; }
     [[nodiscard]] std::uint64_t live_connections() const override { return 0; }
     void each_connection(const std::function<bool(const dataplane::Connection&)>&) const override {}
     [[nodiscard]] dataplane::BindingCounts counts(policy::Id) const override { return {}; }

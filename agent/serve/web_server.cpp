@@ -1,0 +1,167 @@
+#include "serve/web_server.hpp"
+
+#include <chrono>
+#include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http.hpp>
+#include <fmt/format.h>
+
+#include "serve/awaited.hpp"
+
+namespace proxip::serve {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using asio::ip::tcp;
+
+constexpr std::size_t most_clients = 32;
+constexpr std::uint32_t most_header_bytes = 8192;
+constexpr std::chrono::seconds patience{5};
+constexpr std::chrono::milliseconds pause_when_full{20};
+
+// Shared with the coroutines, which outlive the server by a moment.
+struct Shop {
+    Shop(asio::io_context& loop, WebServer::Handler answer) : acceptor(loop), pause(loop), handler(std::move(answer)) {}
+
+    tcp::acceptor acceptor;
+    asio::steady_timer pause;
+    WebServer::Handler handler;
+    std::size_t clients = 0;
+    bool closed = false;
+};
+using SharedShop = std::shared_ptr<Shop>;
+
+using Request = http::request_parser<http::empty_body>;
+using Response = http::response<http::string_body>;
+
+WebAnswer answer_to(const Shop& shop, const http::request<http::empty_body>& request) {
+    if (request.method() != http::verb::get && request.method() != http::verb::head) {
+        return {.status = 405, .type = "text/plain; charset=utf-8", .body = "expected GET or HEAD\n"};
+    }
+    return shop.handler(std::string(request.target()));
+}
+
+Response response_to(const Shop& shop, const http::request<http::empty_body>& request) {
+    auto answer = answer_to(shop, request);
+    Response out(static_cast<http::status>(answer.status), request.version());
+    out.set(http::field::content_type, answer.type);
+    out.set(http::field::cache_control, "no-store");
+    out.set("X-Content-Type-Options", "nosniff");
+    if (out.result() == http::status::method_not_allowed) {
+        out.set(http::field::allow, "GET, HEAD");
+    }
+    out.keep_alive(false);
+    out.content_length(answer.body.size());
+    if (request.method() != http::verb::head) {
+        out.body() = std::move(answer.body);
+    }
+    return out;
+}
+
+asio::awaitable<void> serve(SharedShop shop, tcp::socket socket) {
+    beast::tcp_stream stream(std::move(socket));
+    beast::flat_buffer buffer(most_header_bytes);
+    Request parser;
+    parser.header_limit(most_header_bytes);
+    stream.expires_after(patience);
+    const auto [unread, read] = co_await http::async_read(stream, buffer, parser, awaited);
+    if (!unread && !shop->closed) {
+        const Response response = response_to(*shop, parser.get());
+        stream.expires_after(patience);
+        co_await http::async_write(stream, response, awaited);
+    }
+    beast::error_code ignored;
+    stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
+    --shop->clients;
+}
+
+asio::awaitable<void> take_in(SharedShop shop) {
+    while (!shop->closed) {
+        if (shop->clients >= most_clients) {
+            shop->pause.expires_after(pause_when_full);
+            co_await shop->pause.async_wait(awaited);
+            continue;
+        }
+        auto [error, socket] = co_await shop->acceptor.async_accept(awaited);
+        if (error == asio::error::operation_aborted) {
+            co_return;
+        }
+        if (error) { // no descriptor is left: a moment later there may be one
+            shop->pause.expires_after(pause_when_full);
+            co_await shop->pause.async_wait(awaited);
+            continue;
+        }
+        ++shop->clients;
+        const auto executor = shop->acceptor.get_executor();
+        asio::co_spawn(executor, serve(shop, std::move(socket)), asio::detached);
+    }
+}
+
+tcp::endpoint endpoint_of(const SocketAddress& address) {
+    const auto& bytes = address.address.bytes;
+    if (address.address.family == Family::v4) {
+        asio::ip::address_v4::bytes_type v4{};
+        std::copy_n(bytes.begin(), v4.size(), v4.begin());
+        return {asio::ip::address_v4(v4), address.port};
+    }
+    asio::ip::address_v6::bytes_type v6{};
+    std::copy_n(bytes.begin(), v6.size(), v6.begin());
+    return {asio::ip::address_v6(v6), address.port};
+}
+
+class Open final : public WebServer {
+  public:
+    explicit Open(SharedShop shop) : shop_(std::move(shop)) {}
+    Open(const Open&) = delete;
+    Open& operator=(const Open&) = delete;
+    Open(Open&&) = delete;
+    Open& operator=(Open&&) = delete;
+    ~Open() override {
+        shop_->closed = true;
+        beast::error_code ignored;
+        shop_->acceptor.close(ignored);
+        shop_->pause.cancel();
+    }
+
+    [[nodiscard]] std::uint16_t port() const override {
+        beast::error_code error;
+        return shop_->acceptor.local_endpoint(error).port();
+    }
+
+  private:
+    SharedShop shop_;
+};
+
+} // namespace
+
+Result<std::unique_ptr<WebServer>> WebServer::listen(asio::io_context& loop, const SocketAddress& address,
+                                                     Handler handler) {
+    auto shop = std::make_shared<Shop>(loop, std::move(handler));
+    const tcp::endpoint endpoint = endpoint_of(address);
+    beast::error_code error;
+    const auto step = [&](auto&& act) {
+        if (!error) {
+            act();
+        }
+    };
+    step([&] { shop->acceptor.open(endpoint.protocol(), error); });
+    step([&] { shop->acceptor.set_option(asio::socket_base::reuse_address(true), error); });
+    step([&] { shop->acceptor.bind(endpoint, error); });
+    step([&] { shop->acceptor.listen(asio::socket_base::max_listen_connections, error); });
+    if (error) {
+        return fail(ErrorCode::failed, fmt::format("cannot listen on {}: {}", address.text(), error.message()),
+                    "agent.metrics");
+    }
+    asio::co_spawn(loop, take_in(shop), asio::detached);
+    return std::make_unique<Open>(std::move(shop));
+}
+
+} // namespace proxip::serve
