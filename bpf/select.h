@@ -54,11 +54,20 @@ static __always_inline struct abi_backend *backend_in(const struct abi_service *
 	return place < s->backend_count ? bpf_map_lookup_elem(&backend, &key) : NULL;
 }
 
+/* Two counters that other CPUs move: what closed between the two readings is not fewer than none. */
+static __always_inline __u64 live_of(const __u64 *opened, const __u64 *closed)
+{
+	__u64 ended = READ_ONCE(*closed);
+	__s64 live = READ_ONCE(*opened) - ended;
+
+	return live > 0 ? live : 0;
+}
+
 static __always_inline __u64 live_on(__u32 binding_id)
 {
 	struct abi_binding_live *live = bpf_map_lookup_elem(&binding_live, &binding_id);
 
-	return live ? READ_ONCE(live->opened) - READ_ONCE(live->closed) : 0;
+	return live ? live_of(&live->opened, &live->closed) : 0;
 }
 
 static __always_inline bool takes_one_more(const struct abi_backend *b)

@@ -83,7 +83,7 @@ static __always_inline bool service_is_full(const struct abi_service *s, __u32 s
 {
 	struct abi_service_live *live = s->max_connections ? bpf_map_lookup_elem(&service_live, &service_id) : NULL;
 
-	return live && READ_ONCE(live->opened) - READ_ONCE(live->closed) >= s->max_connections;
+	return live && live_of(&live->opened, &live->closed) >= s->max_connections;
 }
 
 /* 0, or the limit that stands in the way. A look: nothing is counted. */

@@ -218,8 +218,8 @@ class Agent {
                 pressure_->tick();
                 controller_->tick();
                 idle_->tick();
-                dataplane_->go_on_ending();
-                web_->follow(controller_->running().agent);
+                (void)dataplane_->go_on_ending();
+                follow_change(); // the controller may have gone back
                 await_tick();
             }
         });

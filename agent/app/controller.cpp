@@ -183,8 +183,10 @@ Result<void> Controller::install(const Config& config, Prepared prepared, std::u
     parts_.neighbourhood.settle(next_hop_patience);
     if (auto done = parts_.dataplane.install(prepared.image, generation); !done) {
         parts_.neighbourhood.follow(running_, ids_, false);
+        parts_.neighbourhood.installed();
         return done;
     }
+    parts_.neighbourhood.installed();
     ids_ = std::move(prepared.ids);
     named_ = std::move(prepared.image.named);
     installed_at_ = std::chrono::steady_clock::now();
@@ -269,7 +271,7 @@ Result<Controller::Outcome> Controller::commit(Change change) {
         outcome.warnings.emplace_back("nothing changed: there is nothing to confirm");
     }
     trial_ = trial;
-    settle(change, next, now);
+    settle(change, next, now, !same);
     if (auto committed = parts_.store.commit(); !committed) {
         // The kernel has taken it and it is on disk as prepared: a restart finds it by its generation.
         spdlog::error("{}", committed.error().text());
@@ -279,7 +281,7 @@ Result<Controller::Outcome> Controller::commit(Change change) {
     return outcome;
 }
 
-void Controller::settle(const Change& change, std::uint64_t generation, policy::Instant now) {
+void Controller::settle(const Change& change, std::uint64_t generation, policy::Instant now, bool installed) {
     former_names_ = former_names_after(change.config);
     applied_ = change.applied.value_or(std::move(applied_));
     file_digest_ = change.digest.value_or(file_digest_);
@@ -296,7 +298,9 @@ void Controller::settle(const Change& change, std::uint64_t generation, policy::
     overlay_ = change.overlay;
     generation_ = generation;
     parts_.neighbourhood.detach_others(running_.agent);
-    adopt_rotations(now);
+    if (installed) { // else what the checks found meanwhile is still due
+        adopt_rotations(now);
+    }
     parts_.checker.watch(HealthBook::targets(running_));
 }
 
@@ -347,6 +351,7 @@ void Controller::adopt_rotations(policy::Instant now) {
     const auto before = std::exchange(rotations_, {});
     const auto dead_before = std::exchange(dead_, {});
     due_.reset();
+    std::set<policy::Id> to_reset;
     for (const Service& service : running_.services) {
         const auto& rotation = rotations_.emplace(service.name, rotation_of(overlay_, service, now)).first->second;
         if (rotation.next_step) {
@@ -359,23 +364,29 @@ void Controller::adopt_rotations(policy::Instant now) {
             const Backend& backend = service.backends[i];
             if (rotation.shares[i].dead && dead_.emplace(service.name, backend.address).second &&
                 !dead_before.contains({service.name, backend.address})) {
-                went_down(service, backend);
+                to_reset.merge(resets_with(service, backend));
             }
         }
     }
+    reset_connections(to_reset);
 }
 
-// The one place where a backend goes down for the data plane. What it has not answered, and its UDP, goes to another by
-// itself (ABI_BINDING_DOWN); its live TCP connections are kept or reset.
-void Controller::went_down(const Service& service, const Backend& backend) {
-    if (service.on_down == OnDown::reset) {
-        const auto bindings = bindings_of(service.name, {backend.address});
-        const std::size_t ended = parts_.dataplane.end_connections([&](const dataplane::Connection& connection) {
-            return connection.protocol == Protocol::tcp && bindings.contains(connection.binding);
-        });
-        spdlog::info("service {}: {} connections of backend {} were reset", service.name, ended,
-                     backend.address.text());
+// What a backend that went down has not answered, and its UDP, goes to another by itself (ABI_BINDING_DOWN); its live
+// TCP connections are kept or reset.
+std::set<policy::Id> Controller::resets_with(const Service& service, const Backend& backend) const {
+    return service.on_down == OnDown::reset ? bindings_of(service.name, {backend.address}) : std::set<policy::Id>{};
+}
+
+// Once for all that died together: it looks through every connection.
+void Controller::reset_connections(const std::set<policy::Id>& bindings) {
+    if (bindings.empty()) {
+        return;
     }
+    const std::size_t ended = parts_.dataplane.end_connections([&](const dataplane::Connection& connection) {
+        return connection.protocol == Protocol::tcp && bindings.contains(connection.binding);
+    });
+    spdlog::info("{} connections of {} backend{} that went down were reset", ended, bindings.size(),
+                 bindings.size() == 1 ? "" : "s");
 }
 
 } // namespace proxip::app

@@ -119,7 +119,8 @@ class Controller {
     void adopt_health();
     // After the data plane took them.
     void adopt_rotations(policy::Instant now);
-    void went_down(const Service& service, const Backend& backend);
+    [[nodiscard]] std::set<policy::Id> resets_with(const Service& service, const Backend& backend) const;
+    void reset_connections(const std::set<policy::Id>& bindings);
     [[nodiscard]] Result<Prepared> prepare(const Config& config, const Overlay& overlay, policy::Instant now);
     [[nodiscard]] Result<void> install(const Config& config, Prepared prepared, std::uint64_t generation,
                                        bool ours_already);
@@ -129,7 +130,7 @@ class Controller {
     [[nodiscard]] store::State state(std::uint64_t generation, const Change& change,
                                      const std::optional<Trial>& trial) const;
     [[nodiscard]] std::map<ServiceAddress, std::string> former_names_after(const Config& config) const;
-    void settle(const Change& change, std::uint64_t generation, policy::Instant now);
+    void settle(const Change& change, std::uint64_t generation, policy::Instant now, bool installed);
 
     Parts parts_;
     Config running_;

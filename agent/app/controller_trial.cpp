@@ -45,6 +45,7 @@ Result<Controller::Outcome> Controller::confirm() {
         return std::unexpected(written.error());
     }
     if (auto committed = parts_.store.commit(); !committed) {
+        parts_.store.abandon(); // what is told as refused must not come into force with the next start
         return std::unexpected(committed.error());
     }
     trial_.reset();

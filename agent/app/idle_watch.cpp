@@ -6,7 +6,17 @@
 
 namespace proxip::app {
 
+namespace {
+
+constexpr int rest = 20; // looking through a large table takes a twentieth of the time at most
+
+} // namespace
+
 void IdleWatch::tick() {
+    // What waits for its end would be picked once more.
+    if (dataplane_.go_on_ending() || Clock::now() < next_) {
+        return;
+    }
     std::map<policy::Id, const Service*> telling;
     for (const Service& service : controller_.running().services) {
         if (service.on_idle == OnIdle::reset && service.address.protocol == Protocol::tcp) {
@@ -18,6 +28,7 @@ void IdleWatch::tick() {
     if (telling.empty()) {
         return;
     }
+    const auto start = Clock::now();
     dataplane_.end_connections([&](const dataplane::Connection& connection) {
         const auto found = telling.find(connection.service);
         if (found == telling.end() || !policy::agent_ends_idle(*found->second, connection.state)) {
@@ -26,6 +37,7 @@ void IdleWatch::tick() {
         const std::chrono::duration<double> idle(connection.idle_seconds);
         return idle > policy::idle_timeout(*found->second, connection.state);
     });
+    next_ = Clock::now() + rest * (Clock::now() - start);
 }
 
 } // namespace proxip::app

@@ -85,6 +85,9 @@ void add_backends(const Readings& readings, std::vector<MetricFamily>& out) {
     auto healthy = gauge("proxip_backend_healthy", "1: its checks found it well, or there is none yet");
     auto share = gauge("proxip_backend_share_ratio", "Its part of the service's new connections");
     for (const auto& backend : readings.backends) {
+        if (backend.state == "leaving") { // of a former configuration: it may have a namesake in this one
+            continue;
+        }
         const Labels labels{{"service", backend.service}, {"backend", backend.address}};
         up.add(backend.state == "up" ? 1 : 0, labels);
         healthy.add(backend.health == "down" ? 0 : 1, labels);

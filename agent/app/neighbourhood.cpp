@@ -197,10 +197,11 @@ void Neighbourhood::follow(const Config& config, const policy::Identities& ids, 
         }
         dataplane_.set_path(id, target->second.path);
     }
-    vips_.clear();
+    departing_vips_.merge(std::exchange(vips_, {}));
     proxies_.clear();
     for (const Service& service : config.services) {
         vips_.insert(service.address.address);
+        departing_vips_.erase(service.address.address);
     }
     for (const ProxyPool& pool : config.pools) {
         const auto addresses = pool.each_address();
@@ -363,7 +364,7 @@ void Neighbourhood::tick() {
 
 // An address that is on-link somewhere belongs to that interface alone; any other is answered for on all of them.
 dataplane::Local Neighbourhood::local_of(const Address& address) const {
-    dataplane::Local local{.vip = vips_.contains(address),
+    dataplane::Local local{.vip = vips_.contains(address) || departing_vips_.contains(address),
                            .proxy = proxies_.contains(address),
                            .host = host_addresses_.contains(address),
                            .answer = answered_.contains(address)};
@@ -379,13 +380,20 @@ dataplane::Local Neighbourhood::local_of(const Address& address) const {
 
 void Neighbourhood::publish_locals() {
     std::map<Address, dataplane::Local> locals;
-    for (const auto* addresses : {&vips_, &proxies_}) {
+    for (const auto* addresses : {&vips_, &proxies_, &departing_vips_}) {
         for (const Address& address : *addresses) {
             locals.emplace(address, local_of(address));
         }
     }
     if (auto done = dataplane_.set_locals(locals); !done) {
         spdlog::error("{}", done.error().text());
+    }
+}
+
+void Neighbourhood::installed() {
+    if (!departing_vips_.empty()) {
+        departing_vips_.clear();
+        publish_locals();
     }
 }
 

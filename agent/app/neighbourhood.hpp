@@ -40,6 +40,9 @@ class Neighbourhood {
     // after the command does not meet an unknown MAC.
     void settle(std::chrono::milliseconds patience);
 
+    // The data plane has taken the configuration that is followed: addresses that only the one before had are given up.
+    void installed();
+
     void refresh(); // after links, routes or neighbours changed
     void tick();    // from time to time: next hops confirmed, redirects probed again
 
@@ -93,6 +96,7 @@ class Neighbourhood {
     std::map<policy::EndpointKey, Target> targets_;
     std::vector<policy::EndpointKey> awaited_; // new ones whose next hop is not known yet
     std::set<Address> vips_;
+    std::set<Address> departing_vips_; // of the configuration before, until the data plane has the next one
     std::set<Address> proxies_;
     std::set<Address> answered_; // nobody else has them
     std::map<Address, net::Mac> owners_;

@@ -4,6 +4,12 @@
 
 namespace proxip::app {
 
+namespace {
+
+constexpr std::chrono::seconds text_life{1}; // however often somebody asks
+
+} // namespace
+
 void Web::follow(const AgentConfig& agent) {
     if (agent.metrics == address_ && (server_ != nullptr || address_.empty())) {
         return;
@@ -29,9 +35,14 @@ void Web::follow(const AgentConfig& agent) {
     trouble_ = std::move(trouble);
 }
 
-serve::WebAnswer Web::answer(const std::string& target) const {
+serve::WebAnswer Web::answer(const std::string& target) {
     if (target.substr(0, target.find('?')) == "/metrics") {
-        return {.status = 200, .type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics_text(readings_())};
+        const auto now = Clock::now();
+        if (now >= stale_at_) {
+            text_ = metrics_text(readings_());
+            stale_at_ = now + text_life;
+        }
+        return {.status = 200, .type = "text/plain; version=0.0.4; charset=utf-8", .body = text_};
     }
     return {.status = 404, .type = "text/plain; charset=utf-8", .body = "expected /metrics\n"};
 }

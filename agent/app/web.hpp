@@ -2,6 +2,7 @@
 
 // What is served over HTTP, where the configuration says: /metrics.
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -26,12 +27,15 @@ class Web {
     [[nodiscard]] const std::string& trouble() const { return trouble_; } // "": none
 
   private:
-    [[nodiscard]] serve::WebAnswer answer(const std::string& target) const;
+    using Clock = std::chrono::steady_clock;
+    [[nodiscard]] serve::WebAnswer answer(const std::string& target);
 
     boost::asio::io_context& loop_;
     std::function<Readings()> readings_;
     std::string address_; // that is listened on
     std::string trouble_;
+    std::string text_;
+    Clock::time_point stale_at_;
     std::unique_ptr<serve::WebServer> server_;
 };
 

@@ -127,7 +127,7 @@ class Dataplane {
     // Connections that `which` picks end within some 10 ms, and both ends of a TCP one get a RST. How many.
     virtual std::size_t end_connections(const std::function<bool(const Connection&)>& which) = 0;
     // Of more than 65,536 the others follow from call to call.
-    virtual void go_on_ending() = 0;
+    virtual bool go_on_ending() = 0;                                          // true: there is still more
     virtual void await_endings(std::chrono::milliseconds patience) const = 0; // blocks until they are carried out
 
     // ---- reading ----

@@ -162,25 +162,30 @@ void Hooks::adopt(const std::filesystem::path& pin) {
     held_[*index] = {.link = std::move(link), .mode = mode_of(*index), .jumbo = jumbo};
 }
 
-void Hooks::take_over() {
+Result<void> Hooks::take_over() {
+    Result<void> all;
     for (const auto& [index, held] : held_) {
-        take_over(index, held);
+        if (auto done = take_over(index, held); !done) {
+            spdlog::error("{}", done.error().text());
+            all = std::move(done);
+        }
     }
+    return all;
 }
 
-// What cannot be replaced goes on as it is, over the same tables.
-void Hooks::take_over(std::uint32_t index, const Held& held) const {
+Result<void> Hooks::take_over(std::uint32_t index, const Held& held) const {
     // First: a frame that the new XDP program marks must be understood.
     if (auto filter = attach_filter(index, programs_.tc); !filter) {
-        spdlog::error("{}", filter.error().text());
+        return filter;
     }
     const auto program = held.jumbo ? programs_.jumbo_xdp() : Result<int>(programs_.xdp);
     if (!program) {
-        spdlog::error("{}: its program cannot be replaced: {}", name_of(index), program.error().text());
-    } else if (bpf_link_update(held.link.get(), *program, nullptr) != 0) {
-        spdlog::error("{}: its program cannot be replaced: {}", name_of(index),
-                      std::strerror(errno)); // NOLINT(concurrency-mt-unsafe)
+        return std::unexpected(program.error());
     }
+    if (bpf_link_update(held.link.get(), *program, nullptr) != 0) {
+        return fail_errno(fmt::format("{}: its program cannot be replaced", name_of(index)), errno);
+    }
+    return {};
 }
 
 Result<XdpMode> Hooks::attach(std::uint32_t index, XdpMode mode) {

@@ -28,8 +28,9 @@ class Hooks {
     // `folder` holds the pinned links. What is found there runs the former agent's programs until take_over(); a link
     // whose interface is gone is forgotten.
     [[nodiscard]] static Result<Hooks> adopt(const std::filesystem::path& folder, HookPrograms programs);
-    // Moves every adopted link to this agent's programs, each atomically.
-    void take_over();
+    // Moves every adopted link to this agent's programs, each atomically. One that cannot be moved goes on as it is,
+    // and is told when the others were.
+    [[nodiscard]] Result<void> take_over();
 
     // Refused with the holder's name when another program has the hook.
     [[nodiscard]] Result<XdpMode> attach(std::uint32_t index, XdpMode mode);
@@ -51,7 +52,7 @@ class Hooks {
     [[nodiscard]] Result<void> pin(std::uint32_t index, const Held& held) const;
     [[nodiscard]] std::filesystem::path pin_of(std::uint32_t index, bool jumbo) const;
     void adopt(const std::filesystem::path& pin);
-    void take_over(std::uint32_t index, const Held& held) const;
+    [[nodiscard]] Result<void> take_over(std::uint32_t index, const Held& held) const;
 
     std::filesystem::path folder_;
     HookPrograms programs_;

@@ -8,6 +8,8 @@
 #include <bpf/bpf.h>
 #include <fmt/format.h>
 
+#include "policy/idle.hpp"
+
 namespace proxip::dataplane {
 
 namespace {
@@ -58,6 +60,16 @@ template <typename T>
 void write_if_other(T& entry, const T& wanted) {
     if (std::memcmp(&entry, &wanted, sizeof wanted) != 0) {
         entry = wanted;
+    }
+}
+
+// Of a service that was removed, in a table that is new (pins.hpp): what its timeouts were is not known.
+void fill_timeouts(abi::abi_service& service) {
+    if (service.idle[abi::ABI_ESTABLISHED] != 0) {
+        return;
+    }
+    for (const auto state : {abi::ABI_SYN, abi::ABI_ESTABLISHED, abi::ABI_CLOSING, abi::ABI_CLOSED, abi::ABI_UDP}) {
+        service.idle[state] = policy::to_ticks(policy::idle_timeout(Service{}, state));
     }
 }
 
@@ -179,6 +191,7 @@ void Installer::write_half(const policy::Image& image, std::uint32_t half) {
         if (tables_->vips[id].used != 0) {
             tables_->services[services + id] = tables_->services[other + id];
             tables_->services[services + id].lookup_count = 0;
+            fill_timeouts(tables_->services[services + id]);
         }
     }
     for (const auto& service : image.services) {

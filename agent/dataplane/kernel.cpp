@@ -117,7 +117,7 @@ class KernelDataplane final : public Dataplane {
     std::size_t end_connections(const std::function<bool(const Connection&)>& which) override {
         return endings_.end(which);
     }
-    void go_on_ending() override { endings_.go_on(); }
+    bool go_on_ending() override { return endings_.go_on(); }
     void await_endings(std::chrono::milliseconds patience) const override { endings_.await(patience); }
 
     std::map<std::string, std::uint64_t> drops() const override { return read_drops(*tables_); }
@@ -152,7 +152,11 @@ class KernelDataplane final : public Dataplane {
         if (auto armed = arm_timer(skeleton_); !armed) {
             return armed;
         }
-        hooks_.take_over();
+        // With the same tables, what could not be moved goes on beside the rest. With others it needs those that it
+        // has: they stay pinned, and the next agent tries again.
+        if (auto moved = hooks_.take_over(); !moved && migrating_) {
+            return moved;
+        }
         if (migrating_) {
             if (auto moved = pins_.commit(); !moved) {
                 return moved;

@@ -24,6 +24,12 @@ std::shared_ptr<Probe> Probe::make(const asio::any_io_executor& executor, const 
     return std::make_shared<TcpProbe>(executor, target);
 }
 
+namespace {
+
+constexpr std::chrono::milliseconds stall{100};
+
+} // namespace
+
 Probe::Probe(const asio::any_io_executor& executor, Target target) : target_(std::move(target)), deadline_(executor) {}
 
 asio::awaitable<Outcome> Probe::ask() {
@@ -33,8 +39,11 @@ asio::awaitable<Outcome> Probe::ask() {
     running_ = false;
     deadline_.cancel();
     abandon();
-    const bool in_time = !late_ || !outcome.made;
-    co_return in_time ? outcome : timed_out();
+    if (outcome.success || !outcome.made || !late_) {
+        co_return outcome;
+    }
+    co_return stalled_ ? Outcome{.success = false, .detail = "not asked: the agent was busy", .made = false}
+                       : timed_out();
 }
 
 void Probe::cancel() {
@@ -44,6 +53,7 @@ void Probe::cancel() {
 
 void Probe::arm() {
     late_ = false;
+    stalled_ = false;
     running_ = true;
     deadline_.expires_after(check().patience());
     deadline_.async_wait([self = shared_from_this(), round = ++round_](const boost::system::error_code& error) {
@@ -51,6 +61,8 @@ void Probe::arm() {
         // round.
         if (!error && self->round_ == round && self->running_) {
             self->late_ = true;
+            // Who was not looked at for so long may have answered in time.
+            self->stalled_ = Clock::now() - self->deadline_.expiry() > stall;
             self->abandon();
         }
     });

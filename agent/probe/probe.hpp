@@ -52,6 +52,7 @@ class Probe : public std::enable_shared_from_this<Probe> {
     std::uint64_t round_ = 0;
     bool running_ = false;
     bool late_ = false;
+    bool stalled_ = false; // the loop came to the deadline late
 };
 
 } // namespace proxip::probe

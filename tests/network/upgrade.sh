@@ -14,6 +14,7 @@ for name in s1 s2; do serve "$name"; done
     config_pool
     config_service web "tcp://$VIP:80" 1.1.1.11:80,1.1.1.12:80
     config_service names "udp://$VIP:53" 1.1.1.11:53,1.1.1.12:53
+    config_service old "tcp://$VIP:81" 1.1.1.11:80
 } >"$CONFIG"
 agent_start
 MAPS=$BPFFS/maps
@@ -64,6 +65,11 @@ done
 check_unharmed "five new agents"
 
 section "tables of configuration of another version"
+nsenter --net="$(netns near)" "$HARNESS/wait_end.py" "$VIP" 81 60 >"$LAB_DIR/old.talk" 2>&1 &
+check "a connection of a service that is removed" wait_until 5 grep -q answered "$LAB_DIR/old.talk"
+lbctl service del old >/dev/null
+leaving() { lbctl conn count --service old -o json | jq .connections; }
+check_equal "goes on" 1 "$(leaving)"
 size=$(value_bytes backend)
 agent_kill TERM
 tables_of_another_version
@@ -74,6 +80,8 @@ check_equal "the tables are this version's" "$size" "$(value_bytes backend)"
 check_equal "nothing is left over" "links maps" "$(ls "$BPFFS" | tr '\n' ' ' | sed 's/ $//')"
 check_json "everything is there" '[.[].backends | length] == [2, 2]' "$(lbctl service show -o json)"
 check "and can be changed" lbctl backend set web 1.1.1.11:80 --weight 2
+sleep 4 # more than a round of the timer that ends idle connections
+check_equal "the removed service's connection goes on" 1 "$(leaving)"
 
 section "killed on the way"
 agent_kill TERM

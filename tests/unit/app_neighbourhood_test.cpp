@@ -63,7 +63,7 @@ class Memory final : public dataplane::Dataplane {
     }
     [[nodiscard]] std::vector<Attachment> attachments() const override { return attached_; }
     std::size_t end_connections(const std::function<bool(const dataplane::Connection&)>&) override { return 0; }
-    void go_on_ending() override {}
+    bool go_on_ending() override { return false; }
     void await_endings(std::chrono::milliseconds) const override {}
     [[nodiscard]] std::map<std::string, std::uint64_t> drops() const override { return {}; }
     [[nodiscard]] std::map<std::string, std::uint64_t> events() const override { return {}; }
