@@ -2,8 +2,8 @@
 #ifndef PROXIP_EXPIRE_H
 #define PROXIP_EXPIRE_H
 
-/* Idle connections end here, and those that the agent wants to end: a kernel timer walks the array of slots, a slice a tick, so that it goes on without the agent and
- * costs the same however many connections there are. */
+/* Idle connections end here, and those that the agent wants to end: a kernel timer carries out its orders, and walks the array of
+ * slots, a slice a tick, so that it goes on without the agent and costs the same however many connections there are. */
 
 #include "conn.h"
 #include "match.h"

@@ -217,8 +217,9 @@ class Agent {
                 neighbourhood_->tick();
                 pressure_->tick();
                 controller_->tick();
-                idle_->tick();
-                (void)dataplane_->go_on_ending();
+                if (!dataplane_->go_on_ending()) { // else what waits for its end would be picked once more
+                    idle_->tick();
+                }
                 follow_change(); // the controller may have gone back
                 await_tick();
             }

@@ -113,9 +113,9 @@ Result<void> Controller::restore(const store::State& state) {
 
 // ---- changes
 
-// Of a service that runs, one that was added or enabled again.
-bool Controller::joins(const Overlay& overlay, const Service& service, const Backend& backend) const {
-    const Service* before = running_.service(service.name);
+// Of a service that ran before, one that was added or enabled again.
+bool Controller::joins(const Overlay& overlay, const Service* before, const Service& service,
+                       const Backend& backend) const {
     if (before == nullptr || overlay.admin(service, backend) != Admin::enabled) {
         return false;
     }
@@ -123,7 +123,8 @@ bool Controller::joins(const Overlay& overlay, const Service& service, const Bac
     return known == nullptr || overlay_.admin(*before, *known) != Admin::enabled;
 }
 
-policy::Rotation Controller::rotation_of(const Overlay& overlay, const Service& service, policy::Instant now) const {
+policy::Rotation Controller::rotation_of(const Overlay& overlay, const Service* before, const Service& service,
+                                         policy::Instant now) const {
     std::vector<policy::Standing> standings;
     for (const Backend& backend : service.backends) {
         auto standing = health_.standing(service.name, backend.address);
@@ -131,7 +132,7 @@ policy::Rotation Controller::rotation_of(const Overlay& overlay, const Service& 
         if (service.check.type == CheckType::none) { // the check may just be going
             standing.health = policy::Health::unknown;
         }
-        if (joins(overlay, service, backend)) {
+        if (joins(overlay, before, service, backend)) {
             standing.joined = now;
         }
         standings.push_back(standing);
@@ -142,15 +143,11 @@ policy::Rotation Controller::rotation_of(const Overlay& overlay, const Service& 
 std::set<policy::Id> Controller::bindings_of(const std::string& name,
                                              const std::vector<SocketAddress>& backends) const {
     std::set<policy::Id> out;
-    const Service* service = running_.service(name);
-    const auto service_id = service != nullptr ? ids_.services.find(service->address) : std::nullopt;
-    for (const SocketAddress& address : backends) {
-        const auto endpoint = service_id
-                                  ? ids_.endpoints.find({.protocol = service->address.protocol, .address = address})
-                                  : std::nullopt;
-        if (const auto binding =
-                endpoint ? ids_.bindings.find({.service = *service_id, .endpoint = *endpoint}) : std::nullopt) {
-            out.insert(*binding);
+    if (const Service* service = running_.service(name)) {
+        for (const SocketAddress& address : backends) {
+            if (const auto binding = ids_.binding(service->address, address)) {
+                out.insert(*binding);
+            }
         }
     }
     return out;
@@ -160,21 +157,33 @@ std::set<policy::Id> Controller::bindings_of(const std::string& name,
 void Controller::adopt_health() {
     for (const Service& service : running_.services) {
         for (const Backend& backend : service.backends) {
-            const auto bindings = bindings_of(service.name, {backend.address});
-            if (!bindings.empty() && parts_.dataplane.is_down(*bindings.begin())) {
+            const auto binding = ids_.binding(service.address, backend.address);
+            if (binding && parts_.dataplane.is_down(*binding)) {
                 health_.adopt_down(service.name, backend.address);
-            } else if (!bindings.empty()) {
+            } else if (binding) {
                 health_.adopt_serving(service.name, backend.address);
             }
         }
     }
 }
 
+// For the thousands of them that a change asks for.
+Controller::ByName Controller::running_by_name() const {
+    ByName out;
+    for (const Service& service : running_.services) {
+        out.emplace(service.name, &service);
+    }
+    return out;
+}
+
 Result<policy::Image> Controller::compile(const Config& config, const Overlay& overlay, policy::Identities& ids,
                                           policy::Instant now) {
-    return policy::compile(
-        config, [&](const Service& service) { return rotation_of(overlay, service, now); }, schedules_, ids,
-        std::random_device{}());
+    const ByName running = running_by_name();
+    const auto rotations = [&](const Service& service) {
+        const auto before = running.find(service.name);
+        return rotation_of(overlay, before == running.end() ? nullptr : before->second, service, now);
+    };
+    return policy::compile(config, rotations, schedules_, ids, std::random_device{}());
 }
 
 Result<void> Controller::install(const Config& config, Prepared prepared, std::uint64_t generation, bool ours_already) {
@@ -286,9 +295,11 @@ void Controller::settle(const Change& change, std::uint64_t generation, policy::
     applied_ = change.applied.value_or(std::move(applied_));
     file_digest_ = change.digest.value_or(file_digest_);
     health_.follow(change.config);
+    const ByName running = running_by_name();
     for (const Service& service : change.config.services) {
+        const auto before = running.find(service.name);
         for (const Backend& backend : service.backends) {
-            if (joins(change.overlay, service, backend)) {
+            if (joins(change.overlay, before == running.end() ? nullptr : before->second, service, backend)) {
                 health_.join(service.name, backend.address, now);
             }
         }
@@ -353,7 +364,8 @@ void Controller::adopt_rotations(policy::Instant now) {
     due_.reset();
     std::set<policy::Id> to_reset;
     for (const Service& service : running_.services) {
-        const auto& rotation = rotations_.emplace(service.name, rotation_of(overlay_, service, now)).first->second;
+        const auto& rotation =
+            rotations_.emplace(service.name, rotation_of(overlay_, &service, service, now)).first->second;
         if (rotation.next_step) {
             due_ = std::min(due_.value_or(*rotation.next_step), *rotation.next_step);
         }
@@ -364,7 +376,10 @@ void Controller::adopt_rotations(policy::Instant now) {
             const Backend& backend = service.backends[i];
             if (rotation.shares[i].dead && dead_.emplace(service.name, backend.address).second &&
                 !dead_before.contains({service.name, backend.address})) {
-                to_reset.merge(resets_with(service, backend));
+                const auto binding = ids_.binding(service.address, backend.address);
+                if (binding && service.on_down == OnDown::reset) {
+                    to_reset.insert(*binding);
+                }
             }
         }
     }
@@ -372,12 +387,7 @@ void Controller::adopt_rotations(policy::Instant now) {
 }
 
 // What a backend that went down has not answered, and its UDP, goes to another by itself (ABI_BINDING_DOWN); its live
-// TCP connections are kept or reset.
-std::set<policy::Id> Controller::resets_with(const Service& service, const Backend& backend) const {
-    return service.on_down == OnDown::reset ? bindings_of(service.name, {backend.address}) : std::set<policy::Id>{};
-}
-
-// Once for all that died together: it looks through every connection.
+// TCP connections are kept or reset. Once for all that died together: it looks through every connection.
 void Controller::reset_connections(const std::set<policy::Id>& bindings) {
     if (bindings.empty()) {
         return;

@@ -8,6 +8,8 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 
 #include "app/health_book.hpp"
 #include "app/neighbourhood.hpp"
@@ -113,13 +115,16 @@ class Controller {
     [[nodiscard]] Result<void> restore(const store::State& state);
     [[nodiscard]] Result<policy::Image> compile(const Config& config, const Overlay& overlay, policy::Identities& ids,
                                                 policy::Instant now);
-    [[nodiscard]] bool joins(const Overlay& overlay, const Service& service, const Backend& backend) const;
-    [[nodiscard]] policy::Rotation rotation_of(const Overlay& overlay, const Service& service,
+    using ByName = std::unordered_map<std::string_view, const Service*>;
+    [[nodiscard]] ByName running_by_name() const;
+    // `before`: the service as it runs; nullptr: it does not.
+    [[nodiscard]] bool joins(const Overlay& overlay, const Service* before, const Service& service,
+                             const Backend& backend) const;
+    [[nodiscard]] policy::Rotation rotation_of(const Overlay& overlay, const Service* before, const Service& service,
                                                policy::Instant now) const;
     void adopt_health();
     // After the data plane took them.
     void adopt_rotations(policy::Instant now);
-    [[nodiscard]] std::set<policy::Id> resets_with(const Service& service, const Backend& backend) const;
     void reset_connections(const std::set<policy::Id>& bindings);
     [[nodiscard]] Result<Prepared> prepare(const Config& config, const Overlay& overlay, policy::Instant now);
     [[nodiscard]] Result<void> install(const Config& config, Prepared prepared, std::uint64_t generation,

@@ -13,8 +13,7 @@ constexpr int rest = 20; // looking through a large table takes a twentieth of t
 } // namespace
 
 void IdleWatch::tick() {
-    // What waits for its end would be picked once more.
-    if (dataplane_.go_on_ending() || Clock::now() < next_) {
+    if (Clock::now() < next_) {
         return;
     }
     std::map<policy::Id, const Service*> telling;

@@ -143,14 +143,9 @@ Readings Views::readings() const {
 }
 
 std::optional<dataplane::BindingCounts> Views::counts(const Service& service, const Backend& backend) const {
-    const auto& ids = controller_.identities();
-    const auto service_id = ids.services.find(service.address);
-    const auto endpoint = ids.endpoints.find({.protocol = service.address.protocol, .address = backend.address});
-    if (!service_id || !endpoint) {
-        return std::nullopt;
-    }
-    const auto binding = ids.bindings.find({.service = *service_id, .endpoint = *endpoint});
-    return binding ? std::optional(dataplane_.counts(*binding)) : std::nullopt;
+    return controller_.identities().binding(service.address, backend.address).transform([&](policy::Id binding) {
+        return dataplane_.counts(binding);
+    });
 }
 
 api::BackendView Views::backend(const Service& service, const Backend& backend) const {

@@ -62,13 +62,12 @@ void Endings::await(std::chrono::milliseconds patience) const {
 }
 
 // False: no room, later.
-bool Endings::carry(const Order& order) {
+bool Endings::carry(const abi::abi_order& order) {
     const auto slot = read_slot(*tables_, order.slot);
     if (!slot || slot->state.generation != order.generation) {
         return true; // it ended by itself
     }
-    const abi::abi_order entry{.slot = order.slot, .generation = order.generation};
-    if (bpf_map_update_elem(tables_->orders, nullptr, &entry, BPF_ANY) != 0) {
+    if (bpf_map_update_elem(tables_->orders, nullptr, &order, BPF_ANY) != 0) {
         return false;
     }
     if (abi::abi_is_live(slot->state.state) != 0 && slot->protocol == IPPROTO_TCP) {

@@ -25,16 +25,12 @@ class Endings {
     void await(std::chrono::milliseconds patience) const;
 
   private:
-    struct Order {
-        std::uint32_t slot = 0;
-        std::uint32_t generation = 0;
-    };
-    [[nodiscard]] bool carry(const Order& order);
+    [[nodiscard]] bool carry(const abi::abi_order& order);
     void tell_both(const abi::abi_slot& slot);
     void tell(const Ends& ends, const abi::abi_hop& hop, std::uint32_t sequence_be);
 
     KernelTables* tables_;
-    std::deque<Order> waiting_;
+    std::deque<abi::abi_order> waiting_;
     Descriptor wire_;
 };
 

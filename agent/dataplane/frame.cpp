@@ -9,6 +9,7 @@
 #include <linux/tcp.h>
 
 #include "policy/abi.hpp"
+#include "policy/checksum.hpp"
 
 namespace proxip::dataplane {
 
@@ -16,10 +17,15 @@ namespace {
 
 constexpr std::uint8_t hops = 64;
 
+std::span<const std::uint8_t> on_the_wire(const Address& address) {
+    return std::span(address.bytes).first(address.family == Family::v4 ? 4 : 16);
+}
+
 void copy_addresses(const Ends& ends, void* source, void* destination) {
-    const std::size_t bytes = ends.from.address.family == Family::v4 ? 4 : 16;
-    std::memcpy(source, ends.from.address.bytes.data(), bytes);
-    std::memcpy(destination, ends.to.address.bytes.data(), bytes);
+    const auto from = on_the_wire(ends.from.address);
+    const auto to = on_the_wire(ends.to.address);
+    std::memcpy(source, from.data(), from.size());
+    std::memcpy(destination, to.data(), to.size());
 }
 
 iphdr ipv4_header(const Ends& ends, std::size_t payload_bytes) {
@@ -43,21 +49,8 @@ ipv6hdr ipv6_header(const Ends& ends, std::size_t payload_bytes) {
     return header;
 }
 
-// RFC 1071 over an even number of bytes, in the order in which they stand.
-std::uint32_t sum_of(std::span<const std::uint8_t> bytes) {
-    std::uint32_t sum = 0;
-    for (std::size_t i = 0; i + 1 < bytes.size(); i += 2) {
-        std::uint16_t word = 0;
-        std::memcpy(&word, bytes.data() + i, sizeof word);
-        sum += word;
-    }
-    return sum;
-}
-
-std::uint16_t folded(std::uint32_t sum) {
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return static_cast<std::uint16_t>(~sum);
+std::uint16_t complement(std::uint32_t sum) {
+    return static_cast<std::uint16_t>(~policy::folded(sum));
 }
 
 } // namespace
@@ -87,22 +80,18 @@ Bytes reset_frame(const Ends& ends, std::uint32_t sequence_be) {
     header.seq = sequence_be;
     header.doff = sizeof header / 4;
     header.rst = 1;
+    const std::uint32_t pseudo = policy::internet_sum(on_the_wire(ends.from.address)) +
+                                 policy::internet_sum(on_the_wire(ends.to.address)) +
+                                 policy::swap_port(policy::to_abi(ends.protocol)) + policy::swap_port(sizeof header);
     Bytes transport;
     append(transport, header);
-
-    const bool v4 = ends.to.address.family == Family::v4;
-    const std::size_t address_bytes = v4 ? 4 : 16;
-    const std::uint32_t pseudo = sum_of(std::span(ends.from.address.bytes).first(address_bytes)) +
-                                 sum_of(std::span(ends.to.address.bytes).first(address_bytes)) +
-                                 policy::swap_port(policy::to_abi(ends.protocol)) + policy::swap_port(sizeof header);
-    header.check = folded(pseudo + sum_of(transport));
-    transport.clear();
-    append(transport, header);
+    const std::uint16_t tcp_check = complement(pseudo + policy::internet_sum(transport));
+    std::memcpy(transport.data() + offsetof(tcphdr, check), &tcp_check, sizeof tcp_check);
 
     Bytes frame = frame_around(ends, transport);
-    if (v4) {
+    if (ends.to.address.family == Family::v4) {
         const auto ip = std::span(frame).subspan(sizeof(ethhdr), sizeof(iphdr));
-        const std::uint16_t check = folded(sum_of(ip));
+        const std::uint16_t check = complement(policy::internet_sum(ip));
         std::memcpy(ip.data() + offsetof(iphdr, check), &check, sizeof check);
     }
     return frame;

@@ -65,11 +65,8 @@ void write_if_other(T& entry, const T& wanted) {
 
 // Of a service that was removed, in a table that is new (pins.hpp): what its timeouts were is not known.
 void fill_timeouts(abi::abi_service& service) {
-    if (service.idle[abi::ABI_ESTABLISHED] != 0) {
-        return;
-    }
-    for (const auto state : {abi::ABI_SYN, abi::ABI_ESTABLISHED, abi::ABI_CLOSING, abi::ABI_CLOSED, abi::ABI_UDP}) {
-        service.idle[state] = policy::to_ticks(policy::idle_timeout(Service{}, state));
+    if (service.idle[abi::ABI_ESTABLISHED] == 0) {
+        policy::set_idle_timeouts(Service{}, service);
     }
 }
 

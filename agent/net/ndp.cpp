@@ -1,6 +1,10 @@
 #include "net/ndp.hpp"
 
 #include <algorithm>
+#include <cstring>
+
+#include "policy/abi.hpp"
+#include "policy/checksum.hpp"
 
 namespace proxip::net::ndp {
 
@@ -61,14 +65,9 @@ bool is_multicast(const Address& address) {
 // The sum over pseudo-header and message (RFC 8200 section 8.1, RFC 4443 section 2.3); 0xffff where the message's own
 // checksum is right. Every message of this kind has an even length.
 std::uint16_t sum_of(ConstBytes frame, std::size_t message_bytes) {
-    std::uint32_t sum = static_cast<std::uint32_t>(message_bytes) + icmpv6;
-    for (std::size_t at = ip_source; at < icmp + message_bytes; at += 2) {
-        sum += number(frame, at);
-    }
-    while (sum >> 16 != 0) {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    return static_cast<std::uint16_t>(sum);
+    const auto summed = frame.subspan(ip_source, icmp - ip_source + message_bytes);
+    return policy::folded(policy::internet_sum(summed) + policy::swap_port(static_cast<std::uint16_t>(message_bytes)) +
+                          policy::swap_port(icmpv6));
 }
 
 void fill(Bytes frame, const Mac& own, const Address& from, const Address& group, std::uint8_t type) {
@@ -85,7 +84,8 @@ void fill(Bytes frame, const Mac& own, const Address& from, const Address& group
 }
 
 void finish(Bytes frame) {
-    put_number(frame, checksum, static_cast<std::uint16_t>(~sum_of(frame, frame.size() - icmp)));
+    const auto right = static_cast<std::uint16_t>(~sum_of(frame, frame.size() - icmp));
+    std::memcpy(frame.data() + checksum, &right, sizeof right);
 }
 
 // The bytes of the message, when headers and checksum are such that it has to be looked at.

@@ -28,6 +28,12 @@ Identities::Identities()
     : services(abi::ABI_MAX_SERVICES), endpoints(abi::ABI_MAX_ENDPOINTS), proxies(abi::ABI_MAX_PROXIES),
       bindings(abi::ABI_MAX_BINDINGS), rings(abi::ABI_MAX_RINGS) {}
 
+std::optional<Id> Identities::binding(const ServiceAddress& service, const SocketAddress& backend) const {
+    const auto service_id = services.find(service);
+    const auto endpoint = endpoints.find({.protocol = service.protocol, .address = backend});
+    return service_id && endpoint ? bindings.find({.service = *service_id, .endpoint = *endpoint}) : std::nullopt;
+}
+
 References collect(Identities& ids, const References& configured, const References& open) {
     References freed;
     freed.rings = collect_table(ids.rings, configured.rings, open.rings);

@@ -107,6 +107,9 @@ class IdTable {
 struct Identities {
     Identities();
 
+    // The id under which the data plane keeps a backend of a service; none that it does not know.
+    [[nodiscard]] std::optional<Id> binding(const ServiceAddress& service, const SocketAddress& backend) const;
+
     IdTable<ServiceAddress> services;
     IdTable<EndpointKey> endpoints;
     IdTable<Address> proxies;

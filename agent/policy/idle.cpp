@@ -27,4 +27,10 @@ Millis kernel_idle_timeout(const Service& service, abi::abi_conn_state state) {
     return idle_timeout(service, state) + (agent_ends_idle(service, state) ? agents_turn : Millis{0});
 }
 
+void set_idle_timeouts(const Service& service, abi::abi_service& out) {
+    for (const auto state : {abi::ABI_SYN, abi::ABI_ESTABLISHED, abi::ABI_CLOSING, abi::ABI_CLOSED, abi::ABI_UDP}) {
+        out.idle[state] = to_ticks(kernel_idle_timeout(service, state));
+    }
+}
+
 } // namespace proxip::policy

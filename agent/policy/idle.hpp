@@ -16,5 +16,7 @@ namespace proxip::policy {
 // What the data plane's own timer waits for: the same, or, where the agent ends it first, somewhat more. Without an
 // agent the timer does it.
 [[nodiscard]] Millis kernel_idle_timeout(const Service& service, abi::abi_conn_state state);
+// That of every state.
+void set_idle_timeouts(const Service& service, abi::abi_service& out);
 
 } // namespace proxip::policy

@@ -91,9 +91,7 @@ class Compiler {
             static_cast<std::uint8_t>((service.on_failure == OnFailure::reset ? abi::ABI_SERVICE_RESET : 0) |
                                       (service.allow.empty() ? 0 : abi::ABI_SERVICE_ALLOW));
         out.entry.affinity = service.affinity == Millis{0} ? 0 : to_ticks(service.affinity);
-        for (const auto state : {abi::ABI_SYN, abi::ABI_ESTABLISHED, abi::ABI_CLOSING, abi::ABI_CLOSED, abi::ABI_UDP}) {
-            out.entry.idle[state] = to_ticks(kernel_idle_timeout(service, state));
-        }
+        set_idle_timeouts(service, out.entry);
         out.entry.max_connections = service.max_connections;
         out.entry.max_per_client = service.max_connections_per_client;
         if (const ProxyPool* pool = config_.pool(service.pool); pool != nullptr && service.snat != Snat::never) {

@@ -1,5 +1,7 @@
 #include "policy/schedules.hpp"
 
+#include <string_view>
+#include <unordered_set>
 #include <utility>
 
 namespace proxip::policy {
@@ -20,7 +22,11 @@ const std::vector<std::uint16_t>& Schedules::of(const Service& service, const Ro
 }
 
 void Schedules::keep_only(const Config& config) {
-    std::erase_if(made_, [&config](const auto& made) { return config.service(made.first) == nullptr; });
+    std::unordered_set<std::string_view> names; // not a search through all services for each of them
+    for (const Service& service : config.services) {
+        names.insert(service.name);
+    }
+    std::erase_if(made_, [&names](const auto& made) { return !names.contains(made.first); });
 }
 
 } // namespace proxip::policy

@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "policy/checksum.hpp"
+
 namespace proxip::probe {
 
 namespace asio = boost::asio;
@@ -33,17 +35,10 @@ struct EchoMessage { // network byte order
 };
 static_assert(sizeof(EchoMessage) == 16);
 
-// RFC 1071, over an even number of bytes.
-std::uint16_t internet_checksum(const EchoMessage& message) {
-    std::array<std::uint16_t, sizeof message / 2> words{};
-    std::memcpy(words.data(), &message, sizeof message);
-    std::uint32_t sum = 0;
-    for (const std::uint16_t word : words) {
-        sum += word;
-    }
-    sum = (sum & 0xffffU) + (sum >> 16U);
-    sum = (sum & 0xffffU) + (sum >> 16U);
-    return static_cast<std::uint16_t>(~sum);
+std::uint16_t checksum_of(const EchoMessage& message) {
+    std::array<std::uint8_t, sizeof message> bytes{};
+    std::memcpy(bytes.data(), &message, sizeof message);
+    return static_cast<std::uint16_t>(~policy::folded(policy::internet_sum(bytes)));
 }
 
 // Only answers: a raw socket sees every ICMP message of the host.
@@ -109,7 +104,7 @@ boost::system::error_code EchoSocket::send(std::uint16_t number) {
     EchoMessage message{.identifier = identifier_, .sequence = htons(number), .secret = waiting.secret};
     message.type = v4_ ? std::uint8_t{ICMP_ECHO} : std::uint8_t{ICMP6_ECHO_REQUEST};
     if (v4_) {
-        message.checksum = internet_checksum(message);
+        message.checksum = checksum_of(message);
     }
     boost::system::error_code error;
     std::ignore = socket_.send_to(asio::buffer(&message, sizeof message), icmp::endpoint(waiting.target, 0), 0, error);

@@ -105,18 +105,6 @@ asio::awaitable<void> take_in(SharedShop shop) {
     }
 }
 
-tcp::endpoint endpoint_of(const SocketAddress& address) {
-    const auto& bytes = address.address.bytes;
-    if (address.address.family == Family::v4) {
-        asio::ip::address_v4::bytes_type v4{};
-        std::copy_n(bytes.begin(), v4.size(), v4.begin());
-        return {asio::ip::address_v4(v4), address.port};
-    }
-    asio::ip::address_v6::bytes_type v6{};
-    std::copy_n(bytes.begin(), v6.size(), v6.begin());
-    return {asio::ip::address_v6(v6), address.port};
-}
-
 class Open final : public WebServer {
   public:
     explicit Open(SharedShop shop) : shop_(std::move(shop)) {}
@@ -145,7 +133,7 @@ class Open final : public WebServer {
 Result<std::unique_ptr<WebServer>> WebServer::listen(asio::io_context& loop, const SocketAddress& address,
                                                      Handler handler) {
     auto shop = std::make_shared<Shop>(loop, std::move(handler));
-    const tcp::endpoint endpoint = endpoint_of(address);
+    const tcp::endpoint endpoint(asio::ip::make_address(address.address.text()), address.port);
     beast::error_code error;
     const auto step = [&](auto&& act) {
         if (!error) {

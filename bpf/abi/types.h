@@ -486,6 +486,7 @@ ABI_ASSERT(sizeof(struct abi_match) == 24);
 ABI_ASSERT(sizeof(struct abi_service) == 128);
 ABI_ASSERT(sizeof(struct abi_backend) == 32);
 ABI_ASSERT(sizeof(struct abi_client) == 24);
+ABI_ASSERT(sizeof(struct abi_order) == 8);
 ABI_ASSERT(sizeof(struct abi_went_to) == 16);
 ABI_ASSERT(sizeof(struct abi_allowed) == 24);
 ABI_ASSERT(sizeof(struct abi_iface) == 64);
