@@ -23,8 +23,8 @@ two=$(with_port "$(ip_of 1.1.1.12)" 80)
     config_service long "tcp://$(with_port "$REMOTE_VIP" 80)" "$one,$two" 'scheduler = "round-robin"'
 } >"$CONFIG"
 agent_start
-all_up() { lbctl status -o json | jq -e '.backends.down == 0'; }
-wait_until 10 all_up # with IPv6 the first second knows no neighbours
+found_up() { lbctl backend show -o json | jq -e '[.[] | select(.service | IN("checked", "kept")) | .health] == ["up", "up"]'; }
+wait_until 10 found_up # not merely not down yet: with IPv6 the first second knows no neighbours
 
 talk() { # NAME ADDRESS PORT SECONDS: in the background; NAME.talk has what it says
     nsenter --net="$(netns near)" "$HARNESS/wait_end.py" "$2" "$3" "$4" >"$LAB_DIR/$1.talk" 2>&1 &
