@@ -50,6 +50,8 @@ faults        | 480 | quick | what goes wrong around it: kills, files, neighbour
 upgrade       | 300 | quick | a new agent over a running data plane, the same version or another
 arp           | 480 | quick | VIPs and Proxy IPs in ARP
 quickstart    | 600 | quick | examples/quickstart.sh
+one-arm       | 300 | quick | examples/one-arm: one leg beside the servers, with and without the Proxy IP
+inline        | 300 | quick | examples/inline: the servers' gateway, with and without the Proxy IP
 kernel61      |1500 | busy  | all that on Debian's 6.1 kernel in qemu
 asan          |2400 | busy  | unit tests under ASan and UBSan
 race          | 600 | busy  | two CPUs, few ports, then an audit
@@ -89,6 +91,7 @@ body() { # NAME
     differential) "$here/network/differential.sh" auto 4 && "$here/network/differential.sh" generic 6 ;;
     hostile) "$here/network/hostile_host.sh" ;;
     quickstart) "$root/examples/quickstart.sh" ;;
+    one-arm | inline) "$root/examples/$1/run.sh" ;;
     kernel61) "$here/kernel61/run.sh" ;;
     asan)
         source "$here/harness/build.sh"
