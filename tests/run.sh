@@ -17,7 +17,7 @@ catalogue() {
 format        |  60 | quick | clang-format agrees with every C++ file
 bpf-stack     |  60 | quick | the BPF stack as Linux 6.1 counts it
 layering      |  60 | quick | includes keep to the one-way rule
-docs          |  60 | quick | docs/configuration.md names the keys of the schema
+docs          |  60 | quick | docs/configuration.md names the keys of the schema; links, and lbctl commands that are named, exist
 unit          | 900 | quick | unit tests
 packet        | 600 | quick | packets through BPF_PROG_RUN
 fuzz          | 300 | quick | random and broken frames through BPF_PROG_RUN, 30 seconds, each judged
@@ -72,7 +72,7 @@ body() { # NAME
         ;;
     bpf-stack) "$here/bpf_stack.py" "$root/build/release/bpf/proxip.bpf.o" ;;
     layering) "$here/layering.py" ;;
-    docs) "$here/docs_keys.py" ;;
+    docs) "$here/docs_keys.py" && "$here/docs_links.py" ;;
     unit) "$bin/proxip_unit_tests" "~[load]" ;;
     load) "$bin/proxip_unit_tests" "[load]" ;;
     packet) "$bin/proxip_packet_tests" ;;
