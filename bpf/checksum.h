@@ -39,9 +39,35 @@ static __always_inline __u16 csum_apply(__u16 checksum, __u64 change)
 	return ~csum_fold((__u16)~checksum + change);
 }
 
+static __always_inline __u64 csum_addresses(const struct abi_tuple *t)
+{
+	if (likely(t->family == ABI_IPV4))
+		return (__u64)t->source.word[0] + t->destination.word[0];
+	return csum_address(&t->source) + csum_address(&t->destination);
+}
+
 static __always_inline __u64 csum_pseudo(const struct abi_tuple *t, __u32 l4_bytes)
 {
-	return csum_address(&t->source) + csum_address(&t->destination) + bpf_htons(t->protocol) + bpf_htons(l4_bytes);
+	return csum_addresses(t) + bpf_htons(t->protocol) + bpf_htons(l4_bytes);
+}
+
+static __always_inline __u64 tuple_sum(const struct abi_tuple *t)
+{
+	return csum_addresses(t) + t->source_port_be + t->destination_port_be;
+}
+
+/* What a translation adds to the checksums, each folded. */
+struct csum_changes {
+	__u16 l4;
+	__u16 ip;
+};
+
+static __always_inline struct csum_changes changes_between(const struct abi_tuple *was, const struct abi_tuple *is)
+{
+	return (struct csum_changes){
+		.l4 = csum_fold(csum_change(tuple_sum(was), tuple_sum(is))),
+		.ip = csum_fold(csum_change(csum_addresses(was), csum_addresses(is))),
+	};
 }
 
 /* By constant steps that the verifier can follow: at most 512 bytes at once, which is what bpf_csum_diff() takes on 6.1. The

@@ -12,6 +12,9 @@ const volatile bool dry_run = false;
 
 const volatile __u32 max_connections = 1;
 
+/* Of the map `table_seed`. */
+const volatile __u64 table_secret[4] = {};
+
 #define READ_ONCE(x) (*(const volatile typeof(x) *)&(x))
 #define WRITE_ONCE(x, value) (*(volatile typeof(x) *)&(x) = (value))
 #define likely(x) __builtin_expect(!!(x), 1)

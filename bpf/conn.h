@@ -11,6 +11,7 @@
  */
 
 #include "abi/tcp.h"
+#include "bucket.h"
 #include "ports.h"
 #include "packet.h"
 #include "quota.h"
@@ -44,17 +45,6 @@ static __always_inline struct abi_ledger *the_ledger(void)
 static __always_inline bool swap_word(struct abi_slot *s, __u64 was, __u64 is)
 {
 	return __sync_val_compare_and_swap(&s->word, was, is) == was;
-}
-
-/* 6.1 may answer a hash update with a spurious EBUSY. */
-static __always_inline void conn_delete(const struct abi_tuple *key)
-{
-	for (int try = 0; try < 4; try++) {
-		int err = bpf_map_delete_elem(&conn, key);
-
-		if (err != -EBUSY)
-			return;
-	}
 }
 
 static __always_inline void slot_release(__u32 slot_id)
@@ -102,8 +92,8 @@ static __always_inline void reply_key(const struct found *f, struct abi_tuple *k
 	key->destination = f->proxy ? f->proxy->address : f->slot->client;
 }
 
-/* Preallocated hash elements are reused at once: between the look-up and the reading of its value, the element may have
- * become another connection's. Therefore the slot's own tuple is compared with the packet. */
+/* An entry has no tuple, and between its reading and that of the slot the slot may have become another connection's. Therefore the
+ * slot's own tuple is compared with the packet. */
 static __always_inline bool is_original_of(const struct found *f, const struct abi_tuple *t)
 {
 	const struct abi_slot *s = f->slot;
@@ -123,12 +113,12 @@ static __always_inline bool is_reply_of(const struct found *f, const struct abi_
 
 static __always_inline bool conn_find(const struct abi_tuple *tuple, struct found *f)
 {
-	struct abi_conn *entry = bpf_map_lookup_elem(&conn, tuple);
+	__u64 entry = bucket_find(tuple);
 
 	if (!entry)
 		return false;
-	f->slot_id = entry->slot;
-	f->direction = entry->direction;
+	f->slot_id = abi_entry_slot(entry);
+	f->direction = abi_entry_direction(entry);
 	f->slot = bpf_map_lookup_elem(&slot, &f->slot_id);
 	if (!f->slot)
 		return false;
@@ -235,9 +225,9 @@ __noinline int conn_remove(__u32 slot_id, __u64 was_word)
 		return 0;
 	if (conn_parties(&f)) {
 		reply_key(&f, &w->remove_key);
-		conn_delete(&w->remove_key);
+		bucket_delete(tuple_hash(&w->remove_key), slot_id, ABI_REPLY);
 		original_key(&f, &w->remove_key);
-		conn_delete(&w->remove_key);
+		bucket_delete(tuple_hash(&w->remove_key), slot_id, ABI_ORIGINAL);
 	}
 	if (abi_is_live(f.state.state)) {
 		live_add(f.slot->service, f.slot->binding, true, 1);

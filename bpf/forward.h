@@ -32,8 +32,8 @@ static __always_inline __u32 mark_magic(void)
 
 static __always_inline void write_macs(struct packet *p, const struct abi_hop *hop, const struct abi_iface *out)
 {
-	memcpy(p->eth->h_dest, hop->mac, ETH_ALEN);
-	memcpy(p->eth->h_source, out->mac, ETH_ALEN);
+	copy_mac(p->eth->h_dest, hop->mac);
+	copy_mac(p->eth->h_source, out->mac);
 }
 
 static __always_inline int redirect(struct packet *p, const struct abi_hop *hop, const struct abi_iface *out)

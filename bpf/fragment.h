@@ -87,8 +87,9 @@ static __always_inline bool write_ipv6_id(struct packet *p, __u32 id_be)
 static __always_inline bool translate_fragment(struct packet *p, const struct abi_tuple *to, __u32 id_be)
 {
 	__u16 *field = p->fragment != FRAGMENT_LATER ? l4_checksum(p) : NULL;
+	struct csum_changes change = changes_between(&p->tuple, to);
 
-	if (p->fragment != FRAGMENT_LATER && (!field || !change_l4(p, to, field)))
+	if (p->fragment != FRAGMENT_LATER && (!field || !change_l4(p, to, change.l4, field)))
 		return false;
 	if (p->tuple.family == ABI_IPV6) {
 		if (!write_ipv6_id(p, id_be))
@@ -98,7 +99,7 @@ static __always_inline bool translate_fragment(struct packet *p, const struct ab
 	}
 	if ((void *)(p->ip + 1) > p->end)
 		return false;
-	translate_ipv4(p->ip, to, id_be);
+	translate_ipv4(p->ip, to, change.ip, id_be);
 	return true;
 }
 

@@ -3,7 +3,8 @@
 #define PROXIP_MAPS_H
 
 /* Every table. What one packet of an established connection touches: iface, conn, slot, then vip and endpoint and proxy,
- * binding_stats. Sizes of conn, slot and free_slots are set from max_connections before the load. */
+ * binding_stats. Sizes of conn, slot and free_slots are set from
+ * max_connections before the load. */
 
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -31,12 +32,9 @@
 
 /* ---- connections ---- */
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1);
-	__type(key, struct abi_tuple);
-	__type(value, struct abi_conn);
-} conn SEC(".maps");
+/* mmap, which the lock forbids: for whole cache lines alone, as below */
+ARRAY_MAP(conn, struct abi_bucket, 1, BPF_F_MMAPABLE);
+ARRAY_MAP(table_seed, struct abi_table_seed, 1, 0);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_QUEUE);

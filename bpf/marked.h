@@ -33,10 +33,10 @@ static __always_inline void tuple_before(const struct found *f, struct abi_tuple
 
 /* IPv4's header checksum covers its own change, and the L4 checksum that of IPv6's addresses, so a CHECKSUM_COMPLETE of the skb
  * stays right. */
-static __always_inline bool translate_skb_ip(struct packet *p, const struct abi_tuple *to)
+static __always_inline bool translate_skb_ip(struct packet *p, const struct abi_tuple *to, __u16 change)
 {
 	if (to->family == ABI_IPV4 && (void *)(p->ip + 1) <= p->end) {
-		translate_ipv4(p->ip, to, ipv4_id(p->ip, to));
+		translate_ipv4(p->ip, to, change, ipv4_id(p->ip, to));
 		return true;
 	}
 	if (to->family == ABI_IPV6 && (void *)(p->ip6 + 1) <= p->end) {
@@ -67,8 +67,8 @@ static __always_inline bool write_skb_macs(struct __sk_buff *skb, const struct a
 
 	if ((void *)(eth + 1) > (void *)(long)skb->data_end)
 		return false;
-	memcpy(eth->h_dest, hop->mac, ETH_ALEN);
-	memcpy(eth->h_source, out->mac, ETH_ALEN);
+	copy_mac(eth->h_dest, hop->mac);
+	copy_mac(eth->h_source, out->mac);
 	return true;
 }
 
@@ -80,9 +80,9 @@ static __always_inline bool parse_skb(struct __sk_buff *skb, struct packet *p)
 	p->ip = (void *)(p->eth + 1);
 	if ((void *)(p->ip + 1) > p->end)
 		return false;
-	if (p->eth->h_proto == bpf_htons(ETH_P_IP))
+	if (ether_type_of(p->eth) == bpf_htons(ETH_P_IP))
 		return locate_ipv4(p);
-	return p->eth->h_proto == bpf_htons(ETH_P_IPV6) && locate_ipv6(p) == 0;
+	return ether_type_of(p->eth) == bpf_htons(ETH_P_IPV6) && locate_ipv6(p) == 0;
 }
 
 /* What each segment will be on the wire. */
@@ -103,6 +103,7 @@ static __always_inline __u32 segment_bytes(const struct __sk_buff *skb, const st
 static __always_inline int carry_out(struct __sk_buff *skb, struct found *f)
 {
 	struct abi_hop hop = hop_of(f);
+	__u16 change = changes_of(f).ip;
 	struct abi_tuple was, to;
 	struct abi_iface *out;
 	struct packet p = {};
@@ -120,7 +121,7 @@ static __always_inline int carry_out(struct __sk_buff *skb, struct found *f)
 	if (segment_bytes(skb, &p) > out->mtu)
 		return skb_too_big(skb, &p, out->mtu);
 	l4 = L3_OFFSET + p.l4_offset;
-	if (!translate_skb_ip(&p, &to) || !translate_skb_l4(skb, &was, &to, l4) || !write_skb_macs(skb, &hop, out))
+	if (!translate_skb_ip(&p, &to, change) || !translate_skb_l4(skb, &was, &to, l4) || !write_skb_macs(skb, &hop, out))
 		return drop_marked(ABI_TRANSLATE);
 	return bpf_redirect(out->ifindex, 0);
 }

@@ -4,6 +4,7 @@
 
 /* Makes a connection of a choice: slot, proxy port, reply key, original key, then live; each failure undoes what came before. */
 
+#include "checksum.h"
 #include "conn.h"
 #include "select.h"
 
@@ -79,48 +80,32 @@ static __always_inline bool slot_take(__u32 *slot_id)
 	return false;
 }
 
-/* 0, -EEXIST, or another error when the table is full. */
-static __always_inline int conn_insert(const struct abi_tuple *key, __u32 slot_id, __u32 direction)
-{
-	struct abi_conn entry = {.slot = slot_id, .direction = direction};
-	int err = 0;
-
-	for (int try = 0; try < 4; try++) {
-		err = bpf_map_update_elem(&conn, key, &entry, BPF_NOEXIST);
-		if (err != -EBUSY)
-			break;
-	}
-	return err;
-}
-
 enum claim { CLAIM_DONE, CLAIM_NEXT_PORT, CLAIM_TAKE_OVER, CLAIM_NO_PORT, CLAIM_FULL };
 
 /* The reply key of a port that was just popped stands already: what does its owner say? */
 static __always_inline enum claim ask_owner(struct scratch *w, struct abi_ring *r, __u32 ring_id, __u16 port,
-					     __u32 try)
+					     __u32 try, struct found *owner)
 {
-	struct found owner = {};
-
-	if (!conn_find(&w->claim_key, &owner)) {
+	if (!conn_find(&w->claim_key, owner)) {
 		ring_push(r, port); /* being removed at this moment */
 		return CLAIM_NEXT_PORT;
 	}
-	if (owner.state.state == ABI_CLOSED) {
-		if ((owner.state.flags & ABI_CONN_BACKEND_FIRST) && try < TIME_WAIT_TRIES &&
-		    now_ticks() - owner.slot->last_seen < TIME_WAIT_TICKS && ring_has_port(r)) {
+	if (owner->state.state == ABI_CLOSED) {
+		if ((owner->state.flags & ABI_CONN_BACKEND_FIRST) && try < TIME_WAIT_TRIES &&
+		    now_ticks() - owner->slot->last_seen < TIME_WAIT_TICKS && ring_has_port(r)) {
 			ring_push(r, port);
 			return CLAIM_NEXT_PORT;
 		}
-		w->owner_slot = owner.slot_id;
-		w->owner_word = owner.word;
+		w->owner_slot = owner->slot_id;
+		w->owner_word = owner->word;
 		return CLAIM_TAKE_OVER;
 	}
-	if ((owner.state.flags & ABI_CONN_IN_RING) && owner.slot->ring == ring_id) {
+	if ((owner->state.flags & ABI_CONN_IN_RING) && owner->slot->ring == ring_id) {
 		/* It came back to life after its port was returned: our pop took the port out of the ring, and it stays its own. */
-		union conn_word kept = {.word = owner.word};
+		union conn_word kept = {.word = owner->word};
 
 		kept.state.flags &= ~ABI_CONN_IN_RING;
-		if (swap_word(owner.slot, owner.word, kept.word))
+		if (swap_word(owner->slot, owner->word, kept.word))
 			return CLAIM_NEXT_PORT;
 	}
 	/* Lost a race, or the port belongs to a connection of an earlier port range. */
@@ -147,11 +132,11 @@ __noinline int claim_port(__u32 slot_id, __u32 ring_id, __u32 try, __u32 held)
 		return CLAIM_NO_PORT;
 	f.slot->proxy_port_be = bpf_htons(port);
 	reply_key(&f, &w->claim_key);
-	err = conn_insert(&w->claim_key, slot_id, ABI_REPLY);
+	err = bucket_insert(tuple_hash(&w->claim_key), slot_id, ABI_REPLY);
 	if (!err)
 		return CLAIM_DONE;
 	if (err == -EEXIST)
-		return ask_owner(w, r, ring_id, port, try);
+		return ask_owner(w, r, ring_id, port, try, &f); /* in the same place of the stack, which is full */
 	ring_push(r, port);
 	return CLAIM_FULL;
 }
@@ -206,25 +191,40 @@ static __always_inline int claim_reply_with_proxy(__u32 slot_id, __u32 ring_id)
 }
 
 /* The client keeps its address and port: the reply tuple is what it is, and may be another connection's. */
-__noinline int claim_reply_as_client(__u32 slot_id)
+__noinline int claim_as_client(__u32 slot_id)
 {
 	struct found f = {.slot_id = slot_id};
-	struct found owner = {};
 	struct scratch *w = work_space();
 	int err;
 
 	f.slot = bpf_map_lookup_elem(&slot, &slot_id);
 	if (!w || !f.slot || !conn_parties(&f))
-		return ABI_NO_BACKEND;
+		return CLAIM_NO_PORT;
 	f.slot->proxy_port_be = f.slot->client_port_be;
 	reply_key(&f, &w->claim_key);
-	err = conn_insert(&w->claim_key, slot_id, ABI_REPLY);
-	if (err == -EEXIST && conn_find(&w->claim_key, &owner) && owner.state.state == ABI_CLOSED &&
-	    conn_remove(owner.slot_id, owner.word))
-		err = conn_insert(&w->claim_key, slot_id, ABI_REPLY);
-	if (err == -EEXIST)
-		return ABI_TUPLE_TAKEN;
-	return err ? ABI_TABLE_FULL : 0;
+	err = bucket_insert(tuple_hash(&w->claim_key), slot_id, ABI_REPLY);
+	if (!err)
+		return CLAIM_DONE;
+	if (err != -EEXIST)
+		return CLAIM_FULL;
+	if (!conn_find(&w->claim_key, &f) || f.state.state != ABI_CLOSED)
+		return CLAIM_NO_PORT;
+	w->owner_slot = f.slot_id;
+	w->owner_word = f.word;
+	return CLAIM_TAKE_OVER;
+}
+
+static __always_inline int claim_reply_as_client(__u32 slot_id, struct scratch *w)
+{
+	int claim = claim_as_client(slot_id);
+
+	if (claim == CLAIM_TAKE_OVER && conn_remove(w->owner_slot, w->owner_word))
+		claim = claim_as_client(slot_id);
+	switch (claim) {
+	case CLAIM_DONE: return 0;
+	case CLAIM_FULL: return ABI_TABLE_FULL;
+	default: return ABI_TUPLE_TAKEN;
+	}
 }
 
 static __always_inline void slot_fill(struct abi_slot *s, const struct abi_tuple *t, const struct choice *c,
@@ -254,11 +254,20 @@ static __always_inline void slot_fill(struct abi_slot *s, const struct abi_tuple
 	s->acked_be[ABI_REPLY] = 0;
 }
 
+/* From the keys of both directions: a sum does not know which end is which. */
+static __always_inline void note_changes(struct abi_slot *s, const struct scratch *w)
+{
+	struct csum_changes changes = changes_between(&w->open_key, &w->claim_key);
+
+	s->l4_change = changes.l4;
+	s->ip_change = changes.ip;
+}
+
 static __always_inline void slot_undo(struct found *f, struct scratch *w, bool with_reply)
 {
 	if (with_reply && conn_parties(f)) {
 		reply_key(f, &w->claim_key);
-		conn_delete(&w->claim_key);
+		bucket_delete(tuple_hash(&w->claim_key), f->slot_id, ABI_REPLY);
 		if (f->state.flags & ABI_CONN_SNAT)
 			port_release(f->slot->ring, f->slot->proxy_port_be);
 	}
@@ -295,12 +304,13 @@ __noinline int open_chosen(void)
 	WRITE_ONCE(f.slot->word, f.word);
 	slot_fill(f.slot, &w->open_key, &w->choice, e);
 
-	reason = w->choice.snat_reason ? claim_reply_with_proxy(f.slot_id, w->choice.ring) : claim_reply_as_client(f.slot_id);
+	reason = w->choice.snat_reason ? claim_reply_with_proxy(f.slot_id, w->choice.ring) : claim_reply_as_client(f.slot_id, w);
 	if (reason) {
 		slot_undo(&f, w, false);
 		return reason;
 	}
-	err = conn_insert(&w->open_key, f.slot_id, ABI_ORIGINAL);
+	note_changes(f.slot, w);
+	err = bucket_insert(tuple_hash(&w->open_key), f.slot_id, ABI_ORIGINAL);
 	if (err) {
 		slot_undo(&f, w, true);
 		return err == -EEXIST ? ABI_CONTENDED : ABI_TABLE_FULL;

@@ -54,25 +54,24 @@ static __always_inline bool same_address(const struct abi_address *a, const stru
 	return a->word[0] == b->word[0] && a->word[1] == b->word[1] && a->word[2] == b->word[2] && a->word[3] == b->word[3];
 }
 
-static __always_inline bool same_mac(const __u8 *a, const __u8 *b)
+static __always_inline struct abi_iface *iface_of(__u32 ifindex, __u32 probe, __u32 *place)
 {
-	return *(const __u16 *)a == *(const __u16 *)b && *(const __u16 *)(a + 2) == *(const __u16 *)(b + 2) &&
-	       *(const __u16 *)(a + 4) == *(const __u16 *)(b + 4);
+	*place = abi_iface_place(ifindex, probe);
+	return bpf_map_lookup_elem(&iface, place);
 }
 
-/* Place 0 stands for "none"; the others are an open-addressed table, since an ifindex can be any number. */
+/* Its place, 0: none of ours. */
 static __always_inline __u32 find_iface(__u32 ifindex, struct abi_iface **found)
 {
-	for (__u32 probe = 0; probe < ABI_IFACE_PROBES; probe++) {
-		__u32 place = 1 + (ifindex + probe) % (ABI_MAX_IFACES - 1);
-		struct abi_iface *iface_entry = bpf_map_lookup_elem(&iface, &place);
+	__u32 place;
 
-		if (!iface_entry)
-			return 0;
-		if (likely(iface_entry->ifindex == ifindex)) {
-			*found = iface_entry;
+	*found = iface_of(ifindex, 0, &place);
+	if (likely(*found && (*found)->ifindex == ifindex))
+		return place;
+	for (__u32 probe = 1; probe < ABI_IFACE_PROBES; probe++) {
+		*found = iface_of(ifindex, probe, &place);
+		if (*found && (*found)->ifindex == ifindex)
 			return place;
-		}
 	}
 	return 0;
 }
@@ -267,6 +266,8 @@ static __always_inline enum frame_kind parse_ipv6(struct xdp_md *ctx, struct pac
 static __always_inline enum frame_kind parse(struct xdp_md *ctx, struct packet *p)
 {
 	void *data = (void *)(long)ctx->data;
+	__u32 iface_place;
+	__be16 ether_type;
 	bool to_us;
 
 	p->end = (void *)(long)ctx->data_end;
@@ -275,21 +276,22 @@ static __always_inline enum frame_kind parse(struct xdp_md *ctx, struct packet *
 	if ((void *)(p->ip + 1) > p->end)
 		return FRAME_OTHER;
 
-	p->from.iface = find_iface(ctx->ingress_ifindex, &p->in);
-	if (!p->from.iface)
+	iface_place = find_iface(ctx->ingress_ifindex, &p->in);
+	if (!iface_place)
 		return FRAME_OTHER;
-	memcpy(p->from.mac, p->eth->h_source, ETH_ALEN);
+	write_hop(&p->from, p->eth->h_source, iface_place);
 	to_us = same_mac(p->eth->h_dest, p->in->mac);
 	p->to_group = p->eth->h_dest[0] & 1;
 
-	if (p->eth->h_proto == bpf_htons(ETH_P_IP))
+	ether_type = ether_type_of(p->eth);
+	if (ether_type == bpf_htons(ETH_P_IP))
 		return to_us ? parse_ipv4(ctx, p) : FRAME_OTHER;
-	if (p->eth->h_proto == bpf_htons(ETH_P_IPV6)) {
+	if (ether_type == bpf_htons(ETH_P_IPV6)) {
 		enum frame_kind kind = to_us || p->to_group ? parse_ipv6(ctx, p) : FRAME_OTHER;
 
 		return to_us || kind == FRAME_ICMP ? kind : FRAME_OTHER;
 	}
-	if (p->eth->h_proto == bpf_htons(ETH_P_ARP))
+	if (ether_type == bpf_htons(ETH_P_ARP))
 		return to_us || p->to_group ? FRAME_ARP : FRAME_OTHER;
 	return FRAME_OTHER;
 }
@@ -298,7 +300,7 @@ static __always_inline enum frame_kind parse(struct xdp_md *ctx, struct packet *
 static __always_inline bool is_tagged(const struct packet *p)
 {
 	return (void *)(p->eth + 1) <= p->end &&
-	       (p->eth->h_proto == bpf_htons(ETH_P_8021Q) || p->eth->h_proto == bpf_htons(ETH_P_8021AD));
+	       (ether_type_of(p->eth) == bpf_htons(ETH_P_8021Q) || ether_type_of(p->eth) == bpf_htons(ETH_P_8021AD));
 }
 
 static __always_inline __u8 hops_left(const struct packet *p)

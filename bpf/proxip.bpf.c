@@ -39,9 +39,10 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* Where the client is now: its answers go there (several routers, a MAC that moved). */
 static __always_inline void learn_client(struct found *f, const struct packet *p)
 {
-	if (f->direction == ABI_ORIGINAL && (f->slot->client_hop.iface != p->from.iface ||
-					     !same_mac(f->slot->client_hop.mac, p->from.mac)))
-		WRITE_ONCE(*(__u64 *)&f->slot->client_hop, *(const __u64 *)&p->from);
+	const __u64 from = *(const __u64 *)&p->from;
+
+	if (f->direction == ABI_ORIGINAL && READ_ONCE(*(__u64 *)&f->slot->client_hop) != from)
+		WRITE_ONCE(*(__u64 *)&f->slot->client_hop, from);
 }
 
 static __always_inline int counted_drop(enum abi_reason reason)
@@ -52,6 +53,7 @@ static __always_inline int counted_drop(enum abi_reason reason)
 
 static __always_inline int forward(struct xdp_md *ctx, struct packet *p, struct found *f, const struct passage *way)
 {
+	struct csum_changes change = changes_of(f);
 	struct abi_tuple to;
 
 	rewrite_of(f, &to);
@@ -61,7 +63,7 @@ static __always_inline int forward(struct xdp_md *ctx, struct packet *p, struct 
 	conn_follow(f, p);
 	if (way->way == WAY_MARK)
 		return pass_marked(ctx, p->in, f);
-	if (!translate(ctx, p, &to))
+	if (!translate(ctx, p, &to, change))
 		return counted_drop(ABI_TRANSLATE);
 	return redirect(p, &way->hop, way->out);
 }

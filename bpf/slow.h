@@ -206,6 +206,11 @@ static __noinline int decide(const struct packet *p, struct verdict *v)
 	return 1;
 }
 
+static __noinline bool is_known(const struct packet *p)
+{
+	return bucket_find(&p->tuple);
+}
+
 /* How often a choice is carried out anew after a race: for the last port of a ring, or with the removal of its tuple. */
 #define COMMIT_TRIES 3
 
@@ -218,7 +223,7 @@ static __always_inline int carry_out_choice(const struct packet *p, struct scrat
 		reason = open_chosen();
 		if (!reason || (reason == ABI_TABLE_FULL && !slot_reclaim()))
 			return reason;
-		if (reason == ABI_CONTENDED && bpf_map_lookup_elem(&conn, &p->tuple))
+		if (reason == ABI_CONTENDED && is_known(p))
 			return reason; /* another CPU opened it */
 		if (reason == ABI_TUPLE_TAKEN) {
 			if (s->snat != ABI_SNAT_MODE_AUTO)
@@ -255,7 +260,7 @@ static __always_inline void commit(const struct packet *p, struct verdict *v)
 	}
 	if (reason != ABI_CONTENDED)
 		refuse(v, p, s, reason);
-	else if (!bpf_map_lookup_elem(&conn, &p->tuple)) /* else another CPU opened it: its connection is ours */
+	else if (!is_known(p)) /* else another CPU opened it: its connection is ours */
 		drop(v, ABI_CONTENDED);                  /* silently: the sender's next try works */
 }
 

@@ -36,9 +36,12 @@ static __always_inline struct abi_hop hop_of(const struct found *f)
 	return READ_ONCE(*(f->direction == ABI_ORIGINAL ? &f->endpoint->hop : &f->slot->client_hop));
 }
 
-static __always_inline __u64 tuple_sum(const struct abi_tuple *t)
+/* Worked out when it was opened. */
+static __always_inline struct csum_changes changes_of(const struct found *f)
 {
-	return csum_address(&t->source) + csum_address(&t->destination) + t->source_port_be + t->destination_port_be;
+	__u16 turned = f->direction == ABI_ORIGINAL ? 0 : 0xffff;
+
+	return (struct csum_changes){.l4 = f->slot->l4_change ^ turned, .ip = f->slot->ip_change ^ turned};
 }
 
 /* The field, or NULL: out of reach. */
@@ -73,13 +76,13 @@ static __always_inline bool write_ports(struct packet *p, const struct abi_tuple
 }
 
 /* Its checksum is finished: it changes as the tuple does. */
-static __always_inline bool change_l4(struct packet *p, const struct abi_tuple *to, __u16 *field)
+static __always_inline bool change_l4(struct packet *p, const struct abi_tuple *to, __u16 change, __u16 *field)
 {
 	bool udp = p->tuple.protocol == IPPROTO_UDP;
 
 	if (udp && *field == 0) /* the sender made none (RFC 768) */
 		return write_ports(p, to);
-	*field = csum_apply(*field, csum_change(tuple_sum(&p->tuple), tuple_sum(to)));
+	*field = csum_apply(*field, change);
 	if (udp && *field == 0)
 		*field = 0xffff;
 	return write_ports(p, to);
@@ -101,13 +104,13 @@ static __always_inline bool finish_l4(struct xdp_md *ctx, struct packet *p, cons
 	return true;
 }
 
-static __always_inline bool translate_l4(struct xdp_md *ctx, struct packet *p, const struct abi_tuple *to)
+static __always_inline bool translate_l4(struct xdp_md *ctx, struct packet *p, const struct abi_tuple *to, __u16 change)
 {
 	__u16 *field = l4_checksum(p);
 
 	if (!field)
 		return false;
-	return unlikely(may_be_partial(p, *field)) ? finish_l4(ctx, p, to, field) : change_l4(p, to, field);
+	return unlikely(may_be_partial(p, *field)) ? finish_l4(ctx, p, to, field) : change_l4(p, to, change, field);
 }
 
 /* Of a datagram that is in fragments, or may be further on: two clients behind one Proxy IP may have chosen the same, and so
@@ -131,15 +134,15 @@ static __always_inline __u16 ipv4_id(const struct iphdr *ip, const struct abi_tu
 	return likely(ip->frag_off & bpf_htons(IP_DONT_FRAGMENT)) ? ip->id : fresh_id(to);
 }
 
-static __always_inline void translate_ipv4(struct iphdr *ip, const struct abi_tuple *to, __u16 id)
+static __always_inline void translate_ipv4(struct iphdr *ip, const struct abi_tuple *to, __u16 change, __u16 id)
 {
-	__u64 was = (__u64)ip->saddr + ip->daddr + bpf_htons(ip->ttl << 8) + ip->id;
+	const __u16 one_hop_less = (__u16)~bpf_htons(1 << 8);
 
+	ip->check = csum_apply(ip->check, (__u64)change + one_hop_less + (__u16)~ip->id + id);
 	ip->saddr = to->source.word[0];
 	ip->daddr = to->destination.word[0];
 	ip->ttl--;
 	ip->id = id;
-	ip->check = csum_apply(ip->check, csum_change(was, (__u64)ip->saddr + ip->daddr + bpf_htons(ip->ttl << 8) + ip->id));
 }
 
 static __always_inline void translate_ipv6(struct ipv6hdr *ip, const struct abi_tuple *to)
@@ -149,10 +152,10 @@ static __always_inline void translate_ipv6(struct ipv6hdr *ip, const struct abi_
 	ip->hop_limit--;
 }
 
-static __always_inline bool translate_ip(struct packet *p, const struct abi_tuple *to)
+static __always_inline bool translate_ip(struct packet *p, const struct abi_tuple *to, __u16 change)
 {
 	if (likely(to->family == ABI_IPV4)) {
-		translate_ipv4(p->ip, to, ipv4_id(p->ip, to));
+		translate_ipv4(p->ip, to, change, ipv4_id(p->ip, to));
 		return true;
 	}
 	if ((void *)(p->ip6 + 1) > p->end)
@@ -161,9 +164,10 @@ static __always_inline bool translate_ip(struct packet *p, const struct abi_tupl
 	return true;
 }
 
-static __always_inline bool translate(struct xdp_md *ctx, struct packet *p, const struct abi_tuple *to)
+static __always_inline bool translate(struct xdp_md *ctx, struct packet *p, const struct abi_tuple *to,
+				      struct csum_changes change)
 {
-	return translate_l4(ctx, p, to) && translate_ip(p, to);
+	return translate_l4(ctx, p, to, change.l4) && translate_ip(p, to, change.ip);
 }
 
 #endif

@@ -6,6 +6,8 @@
 
 #include <linux/types.h>
 
+#include "abi/types.h"
+
 #include <linux/if_ether.h>
 #include <linux/in.h>
 #include <linux/ip.h>
@@ -18,6 +20,38 @@ enum { IPV4_MIN_MTU = 576 }; /* what every host takes (RFC 1122 section 3.3.3); 
 #define IP_MORE_FRAGMENTS 0x2000
 #define IP_OFFSET_MASK 0x1fff
 #define IP_DONT_FRAGMENT 0x4000
+
+/* <linux/if_ether.h> has the header packed, and what is packed is read byte by byte. */
+static inline __attribute__((always_inline)) __be16 ether_type_of(const struct ethhdr *eth)
+{
+	return *(const __be16 *)((const __u8 *)eth + 2 * ETH_ALEN);
+}
+
+static inline __attribute__((always_inline)) _Bool same_mac(const __u8 *a, const __u8 *b)
+{
+	const __u16 *left = (const __u16 *)a, *right = (const __u16 *)b;
+
+	return !((left[0] ^ right[0]) | (left[1] ^ right[1]) | (left[2] ^ right[2]));
+}
+
+static inline __attribute__((always_inline)) void copy_mac(__u8 *to, const __u8 *from)
+{
+	__u16 *t = (__u16 *)to;
+	const __u16 *f = (const __u16 *)from;
+
+	t[0] = f[0];
+	t[1] = f[1];
+	t[2] = f[2];
+}
+
+/* One store: what is read as eight bytes next was not written as four times two. */
+static inline __attribute__((always_inline)) void write_hop(struct abi_hop *hop, const __u8 *mac, __u32 iface)
+{
+	const __u16 *m = (const __u16 *)mac;
+
+	_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the MAC stands in the lower six bytes");
+	*(__u64 *)hop = m[0] | (__u64)m[1] << 16 | (__u64)m[2] << 32 | (__u64)iface << 48;
+}
 
 enum { ARP_HARDWARE_ETHERNET = 1, ARP_REQUEST = 1, ARP_REPLY = 2 };
 

@@ -14,7 +14,10 @@
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
+#include <sys/random.h>
 
+#include "bpf/abi/bucket.h"
+#include "model/descriptor.hpp"
 #include "policy/abi.hpp"
 
 namespace proxip::dataplane {
@@ -65,11 +68,36 @@ __attribute__((format(printf, 2, 0))) int log_line(libbpf_print_level level, con
 }
 
 Result<void> size_maps(const Skeleton& skeleton, std::uint32_t max_connections) {
-    // Two keys a connection; the kernel's preallocated elements are exactly max_entries.
-    if (bpf_map__set_max_entries(skeleton->maps.conn, 2 * max_connections) != 0 ||
+    if (bpf_map__set_max_entries(skeleton->maps.conn, abi::abi_buckets(max_connections)) != 0 ||
         bpf_map__set_max_entries(skeleton->maps.slot, max_connections) != 0 ||
         bpf_map__set_max_entries(skeleton->maps.free_slots, max_connections) != 0) {
         return fail(ErrorCode::failed, "cannot size the tables of connections");
+    }
+    return {};
+}
+
+bool is_set(const abi::abi_table_seed& seed) {
+    return std::ranges::any_of(seed.secret, [](std::uint64_t secret) { return secret != 0; });
+}
+
+// Of the tables that are there, or a new one.
+Result<abi::abi_table_seed> choose_seed(const std::filesystem::path& pin) {
+    constexpr std::uint32_t zero = 0;
+    abi::abi_table_seed seed{};
+    const Descriptor map(bpf_obj_get(pin.c_str()));
+    if (map && bpf_map_lookup_elem(map.get(), &zero, &seed) == 0 && is_set(seed)) {
+        return seed;
+    }
+    if (::getrandom(&seed, sizeof seed, 0) != sizeof seed) {
+        return fail_errno("no random numbers", errno);
+    }
+    return seed;
+}
+
+Result<void> keep_seed(const Skeleton& skeleton, const abi::abi_table_seed& seed) {
+    constexpr std::uint32_t zero = 0;
+    if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.table_seed), &zero, &seed, BPF_ANY) != 0) {
+        return fail_errno("cannot write the seed of the table of connections", errno);
     }
     return {};
 }
@@ -140,6 +168,11 @@ Result<Skeleton> load_object(const MapFolders& folders, std::uint32_t max_connec
     }
     skeleton->rodata->max_connections = max_connections;
     skeleton->rodata->dry_run = purpose == Purpose::dry_run;
+    const auto seed = choose_seed(folders.kept / "table_seed");
+    if (!seed) {
+        return std::unexpected(seed.error());
+    }
+    std::ranges::copy(seed->secret, std::begin(skeleton->rodata->table_secret));
     choose_programs(skeleton, purpose);
     if (auto sized = size_maps(skeleton, max_connections); !sized) {
         return std::unexpected(sized.error());
@@ -149,6 +182,9 @@ Result<Skeleton> load_object(const MapFolders& folders, std::uint32_t max_connec
     }
     if (const int error = proxip_bpf__load(skeleton.get()); error != 0) {
         return fail_errno("the kernel did not take the BPF object (its log has the reason)", -error);
+    }
+    if (auto kept = keep_seed(skeleton, *seed); !kept) { // before any program is attached
+        return std::unexpected(kept.error());
     }
     if (auto linked = link_programs(skeleton); !linked) {
         return std::unexpected(linked.error());

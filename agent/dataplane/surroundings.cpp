@@ -29,7 +29,7 @@ abi::abi_local key_of(const Address& address) {
 
 std::optional<std::uint16_t> Surroundings::place_of(std::uint32_t index) const {
     for (std::uint32_t probe = 0; probe < abi::ABI_IFACE_PROBES; ++probe) {
-        const std::uint32_t place = 1 + (index + probe) % (abi::ABI_MAX_IFACES - 1);
+        const std::uint32_t place = abi::abi_iface_place(index, probe);
         if (tables_->ifaces[place].ifindex == index) {
             return static_cast<std::uint16_t>(place);
         }
@@ -39,7 +39,7 @@ std::optional<std::uint16_t> Surroundings::place_of(std::uint32_t index) const {
 
 std::optional<std::uint16_t> Surroundings::free_place(std::uint32_t index) const {
     for (std::uint32_t probe = 0; probe < abi::ABI_IFACE_PROBES; ++probe) {
-        const std::uint32_t place = 1 + (index + probe) % (abi::ABI_MAX_IFACES - 1);
+        const std::uint32_t place = abi::abi_iface_place(index, probe);
         if (tables_->ifaces[place].ifindex == 0) {
             return static_cast<std::uint16_t>(place);
         }

@@ -21,7 +21,7 @@ enum {
 	ABI_MAX_ALLOWED = 262144,       /* client networks, both halves together */
 	ABI_MAX_CLIENTS = 131072,       /* whose backend is remembered (affinity); the one seen longest ago makes room */
 	ABI_MAX_LOCALS = 32768,         /* VIPs and Proxy IPs */
-	ABI_MAX_IFACES = 256,
+	ABI_MAX_IFACES = 1 + 256,      /* place 0 is never used */
 	ABI_IFACE_PROBES = 8,
 	ABI_MAX_QUOTAS = 262144,        /* clients that are counted at a time, per service or endpoint; more go uncounted */
 	ABI_MAX_ORDERS = 65536,         /* connections that wait for their end; the agent brings more when there is room */

@@ -22,7 +22,7 @@ namespace proxip::abi {
 /* What outlives a load of the program has two versions. ABI_VERSION: tables of connections, of what they name, and of interfaces. A
  * data plane of another one is not adopted. ABI_CONFIG_VERSION: the tables that an agent can make anew from its configuration
  * (ABI_CONFIG_TABLES). Those of another version are replaced, and no connection is lost (docs/reliability.md). */
-enum { ABI_VERSION = 1, ABI_CONFIG_VERSION = 1 };
+enum { ABI_VERSION = 2, ABI_CONFIG_VERSION = 1 };
 
 /* `programs` is among them: a program calls only those that know its tables. */
 #define ABI_CONFIG_TABLES(TABLE) \
@@ -63,10 +63,22 @@ struct abi_tuple {
 	__u16 zero;
 };
 
-/* `conn`: tuple -> which slot, and which of its directions. */
-struct abi_conn {
-	__u32 slot;
-	__u32 direction; /* enum abi_direction */
+enum { ABI_BUCKET_ENTRIES = 15, ABI_BUCKET_FIRST_LINE = 7 };
+
+/* `conn`: which connection a tuple belongs to (bucket.h). Read without the lock, written under it, by the data plane only. */
+struct abi_bucket {
+#ifdef __cplusplus
+	__u32 lock;
+#else
+	struct bpf_spin_lock lock;
+#endif
+	__u32 beyond; /* entries on the second cache line: with none it need not be read */
+	__u64 entry[ABI_BUCKET_ENTRIES]; /* 0: free */
+};
+
+/* `table_seed`: what `conn` is hashed with. Constant from the first load on; all 0: there was none yet. */
+struct abi_table_seed {
+	__u64 secret[4];
 };
 
 enum abi_direction { ABI_ORIGINAL = 0, ABI_REPLY = 1 };
@@ -131,7 +143,10 @@ struct abi_slot {
 	__u8 protocol;
 	__u8 snat_reason; /* enum abi_snat_reason */
 	__u8 counted;     /* enum abi_quota_kind bits: what it is counted in while it is live */
-	__u64 pad1;
+	/* What the checksums change by when the original becomes what the backend gets (RFC 1624 equation 3); a reply's by the complement */
+	__u16 l4_change; /* addresses and ports */
+	__u16 ip_change; /* addresses alone, of IPv4 */
+	__u32 pad1;
 
 	struct abi_hop client_hop; /* where the client's last packet came from */
 	__u32 opened;    /* ticks */
@@ -368,7 +383,13 @@ struct abi_lookup_block { /* backend numbers within the service; 64 to a value, 
 
 /* ---- the neighbourhood ------------------------------------------------------------------------------------------- */
 
-struct abi_iface { /* `iface`: place = ifindex % ABI_MAX_IFACES, or one of the ABI_IFACE_PROBES after it; place 0 is never used */
+/* `iface`: an open-addressed table, since an ifindex can be any number. Place 0 stands for "none". */
+static inline __attribute__((always_inline)) __u32 abi_iface_place(__u32 ifindex, __u32 probe)
+{
+	return 1 + ((ifindex + probe) & 255); /* no division: each packet comes by here */
+}
+
+struct abi_iface {
 	__u8 mac[6];
 	__u16 flags; /* enum abi_iface_flags */
 	__u32 ifindex;
@@ -472,7 +493,7 @@ struct abi_decision {
 
 ABI_ASSERT(sizeof(struct abi_hop) == 8);
 ABI_ASSERT(sizeof(struct abi_tuple) == 40);
-ABI_ASSERT(sizeof(struct abi_conn) == 8);
+ABI_ASSERT(sizeof(struct abi_bucket) == 128);
 ABI_ASSERT(sizeof(struct abi_conn_word) == 8);
 ABI_ASSERT(sizeof(struct abi_slot) == 128);
 ABI_ASSERT(offsetof(struct abi_slot, client_hop) == 64);

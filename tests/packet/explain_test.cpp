@@ -2,6 +2,7 @@
 
 #include <bpf/bpf.h>
 
+#include "packet/entries.hpp"
 #include "packet/rig.hpp"
 
 namespace proxip::packet {
@@ -36,12 +37,7 @@ State state_of(const Rig& rig) {
     for (std::uint32_t reason = 0; reason < abi::ABI_REASON_COUNT; ++reason) {
         out.values[{"counters", reason}] = {static_cast<std::uint8_t>(rig.count(static_cast<abi::abi_reason>(reason)))};
     }
-    abi::abi_tuple key{};
-    const abi::abi_tuple* previous = nullptr;
-    for (abi::abi_tuple next{}; bpf_map_get_next_key(rig.map("conn"), previous, &next) == 0; previous = &key) {
-        key = next;
-        ++out.keys;
-    }
+    out.keys = read_entries(rig.map("conn"), table_size).size();
     return out;
 }
 

@@ -7,6 +7,7 @@
 #include <bpf/libbpf.h>
 
 #include "dataplane/kernel.hpp"
+#include "packet/entries.hpp"
 #include "packet/world.hpp"
 
 namespace proxip::packet {
@@ -41,11 +42,7 @@ void zero(const dataplane::Dataplane& plane, const char* name, std::uint32_t ent
 }
 
 void remove_connections(const dataplane::Dataplane& plane) {
-    abi::abi_tuple key{};
-    const int conn = dataplane::map_fd(plane, "conn");
-    while (bpf_map_get_next_key(conn, nullptr, &key) == 0) {
-        (void)bpf_map_delete_elem(conn, &key);
-    }
+    clear_entries(dataplane::map_fd(plane, "conn"), table_size);
     const int trail = dataplane::map_fd(plane, "trail");
     for (abi::abi_datagram datagram{}; bpf_map_get_next_key(trail, nullptr, &datagram) == 0;) {
         (void)bpf_map_delete_elem(trail, &datagram);

@@ -20,10 +20,6 @@ bool is_used(const abi::abi_slot& slot) {
     return abi::abi_is_live(slot.state.state) != 0 || slot.state.state == abi::ABI_CLOSED;
 }
 
-bool same(const abi::abi_tuple& a, const abi::abi_tuple& b) {
-    return std::memcmp(&a, &b, sizeof a) == 0;
-}
-
 // Each slot is in use, or free and in the queue once, or was never used.
 void audit_slots(const Snapshot& tables, Findings& out) {
     const auto fresh = std::min<std::uint64_t>(tables.ledger.fresh_slots, tables.slots.size());
@@ -55,16 +51,16 @@ void audit_slots(const Snapshot& tables, Findings& out) {
 // Each connection has both keys, and each key its connection.
 void audit_keys(const Snapshot& tables, Findings& out) {
     std::vector<std::array<int, 2>> seen(tables.slots.size());
-    for (const auto& [key, entry] : tables.keys) {
+    for (const auto& entry : tables.keys) {
         if (entry.slot >= tables.slots.size() || entry.direction > abi::ABI_REPLY ||
             !is_used(tables.slots[entry.slot])) {
             out.fault(fmt::format("a key names slot {}, which is not in use", entry.slot));
             continue;
         }
         const auto& slot = tables.slots[entry.slot];
-        const auto expected =
-            entry.direction == abi::ABI_ORIGINAL ? original_key(tables, slot) : reply_key(tables, slot);
-        if (!same(key, expected)) {
+        const auto key = entry.direction == abi::ABI_ORIGINAL ? original_key(tables, slot) : reply_key(tables, slot);
+        const auto expected = packet::entry_of(key, tables.seed, static_cast<std::uint32_t>(tables.slots.size()));
+        if (entry.bucket != expected.bucket || entry.tag != expected.tag) {
             out.fault(fmt::format("a key names slot {}, which is another connection", entry.slot));
         }
         ++seen[entry.slot].at(entry.direction);

@@ -15,6 +15,7 @@
 #include <sched.h>
 
 #include "bpf/abi/reasons.h"
+#include "packet/entries.hpp"
 #include "packet/packet.hpp"
 #include "race/audit.hpp"
 #include "race/sabotage.hpp"
@@ -104,8 +105,7 @@ bool drain(Course& course) {
     const auto end = steady_clock::now() + std::chrono::seconds(60);
     course.idle_timeouts(no_idle);
     while (steady_clock::now() < end) {
-        proxip::abi::abi_tuple any{};
-        if (bpf_map_get_next_key(course.map("conn"), nullptr, &any) != 0) {
+        if (proxip::packet::read_entries(course.map("conn"), course.size().connections).empty()) {
             hold_still(course);
             return true;
         }

@@ -8,6 +8,7 @@
 #include <fmt/core.h>
 
 #include "bpf/abi/tcp.h"
+#include "dataplane/tables.hpp"
 #include "race/audit.hpp"
 #include "race/snapshot.hpp"
 
@@ -34,12 +35,24 @@ bool is_found(const Course& course, const char* map, std::uint32_t key, const Va
     return found;
 }
 
+// Changes the first entry of a bucket that has one, and no more.
+bool bucket_is_found(const Course& course, const Snapshot& tables, const std::function<void(__u64&)>& wrong) {
+    const std::uint32_t place = tables.keys.front().bucket;
+    const auto right = dataplane::read_element<abi::abi_bucket>(course.map("conn"), place);
+    if (!right) {
+        throw std::runtime_error("cannot read a bucket");
+    }
+    return is_found<abi::abi_bucket>(course, "conn", place, *right, [&](abi::abi_bucket& bucket) {
+        wrong(*std::ranges::find_if(bucket.entry, [](std::uint64_t entry) { return entry != 0; }));
+    });
+}
+
 bool lone_half_is_found(const Course& course, const Snapshot& tables) {
-    const auto& [key, entry] = tables.keys.front();
-    (void)bpf_map_delete_elem(course.map("conn"), &key);
-    const bool found = !audit(course).faults.empty();
-    write(course.map("conn"), key, entry, BPF_NOEXIST);
-    return found;
+    return bucket_is_found(course, tables, [](__u64& entry) { entry = 0; });
+}
+
+bool misplaced_key_is_found(const Course& course, const Snapshot& tables) {
+    return bucket_is_found(course, tables, [](__u64& entry) { entry ^= __u64{1} << 63; });
 }
 
 bool lost_slot_is_found(const Course& course, const Snapshot& tables) {
@@ -67,6 +80,7 @@ bool audit_finds_sabotage(const Course& course) {
     const auto& ring = tables.rings.at(live->ring);
     const std::vector<std::pair<const char*, bool>> results = {
         {"a lone half", lone_half_is_found(course, tables)},
+        {"a key out of place", misplaced_key_is_found(course, tables)},
         {"a lost slot", lost_slot_is_found(course, tables)},
         {"a lost port", is_found<abi::abi_ring>(course, "ring", live->ring, ring,
                                                 [](auto& r) { r.fresh = r.fresh > 1 ? r.fresh - 1 : 2; })},

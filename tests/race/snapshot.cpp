@@ -44,22 +44,6 @@ std::vector<std::uint32_t> read_queue(int queue) {
     return out;
 }
 
-std::vector<std::pair<abi::abi_tuple, abi::abi_conn>> read_keys(int conn) {
-    std::vector<std::pair<abi::abi_tuple, abi::abi_conn>> out;
-    abi::abi_tuple key{};
-    const abi::abi_tuple* previous = nullptr;
-    abi::abi_tuple next{};
-    while (bpf_map_get_next_key(conn, previous, &next) == 0) {
-        abi::abi_conn value{};
-        if (bpf_map_lookup_elem(conn, &next, &value) == 0) {
-            out.emplace_back(next, value);
-        }
-        key = next;
-        previous = &key;
-    }
-    return out;
-}
-
 std::vector<std::uint16_t> read_fifo(const Course& course, const abi::abi_ring& ring) {
     const std::uint32_t chunk = ring.chunk;
     const std::uint32_t slab = ring.slab;
@@ -92,7 +76,8 @@ abi::abi_tuple key_of(const abi::abi_slot& slot) {
 Snapshot take_snapshot(const Course& course) {
     Snapshot out;
     out.slots = read_some<abi::abi_slot>(course.map("slot"), course.size().connections);
-    out.keys = read_keys(course.map("conn"));
+    out.seed = read<abi::abi_table_seed>(course.map("table_seed"), 0);
+    out.keys = packet::read_entries(course.map("conn"), course.size().connections);
     out.free_slots = read_queue(course.map("free_slots"));
     out.ledger = read<abi::abi_ledger>(course.map("ledger"), 0);
     out.vips = read_some<abi::abi_vip>(course.map("vip"), some);

@@ -7,13 +7,15 @@
 #include <vector>
 
 #include "bpf/abi/types.h"
+#include "packet/entries.hpp"
 #include "race/course.hpp"
 
 namespace proxip::race {
 
 struct Snapshot {
     std::vector<abi::abi_slot> slots;
-    std::vector<std::pair<abi::abi_tuple, abi::abi_conn>> keys;
+    abi::abi_table_seed seed{};
+    std::vector<packet::Entry> keys;
     std::vector<std::uint32_t> free_slots; // in the queue's order
     abi::abi_ledger ledger{};
     std::map<std::uint32_t, abi::abi_ring> rings;             // used ones

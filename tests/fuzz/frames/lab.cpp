@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "bpf/abi/tcp.h"
+#include "packet/entries.hpp"
 
 namespace proxip::fuzz {
 
@@ -240,12 +241,7 @@ std::string Lab::audit() const {
         mapped += abi::abi_has_mapping(slots_[i].state.state) != 0 ? 1U : 0U;
         live += abi::abi_is_live(slots_[i].state.state) != 0 ? 1U : 0U;
     }
-    std::size_t keys = 0;
-    abi::abi_tuple key{};
-    for (const abi::abi_tuple* previous = nullptr; bpf_map_get_next_key(rig_.map("conn"), previous, &key) == 0;
-         previous = &key) {
-        ++keys;
-    }
+    const std::size_t keys = packet::read_entries(rig_.map("conn"), packet::table_size).size();
     if (keys != 2 * mapped) {
         return fmt::format("{} connections have {} keys", mapped, keys);
     }
