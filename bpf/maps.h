@@ -159,6 +159,8 @@ struct {
 	__type(value, struct abi_local_info);
 } local SEC(".maps");
 
+ARRAY_MAP(local_filter, struct abi_local_filter, 1, BPF_F_MMAPABLE);
+
 /* ---- programs ---- */
 
 struct {

@@ -16,6 +16,15 @@ static __always_inline struct abi_local_info *find_local(const struct abi_addres
 	return bpf_map_lookup_elem(&local, &w->local_key);
 }
 
+/* False: it is none of ours. */
+static __always_inline bool may_be_local(const struct abi_address *address)
+{
+	__u32 bit = abi_local_bit(address), zero = 0;
+	struct abi_local_filter *filter = bpf_map_lookup_elem(&local_filter, &zero);
+
+	return !filter || (filter->word[bit / 64 % (ABI_LOCAL_FILTER_BITS / 64)] >> (bit % 64)) & 1;
+}
+
 /* The half of the configuration that is in force. Read once per packet, so that a packet sees one configuration. */
 static __always_inline __u32 current_half(void)
 {

@@ -95,8 +95,8 @@ int proxip_xdp(struct xdp_md *ctx)
 		return pass(is_tagged(&p) ? ABI_PASSED_TAGGED : ABI_PASSED);
 	if (likely(kind == FRAME_FLOW && !p.fragment)) {
 		if (unlikely(!conn_find(&p.tuple, &f))) {
-			/* What the host forwards or receives beside us pays for two look-ups, not for the other program. */
-			if (!find_local(&p.tuple.destination, p.tuple.family))
+			/* What the host forwards or receives beside us pays for two cache lines, not for the other program. */
+			if (!may_be_local(&p.tuple.destination))
 				return pass(ABI_PASSED);
 		} else if (likely(!begins_anew(&p, &f))) {
 			note_connection(&f);

@@ -44,6 +44,7 @@ Result<KernelTables> KernelTables::open(const Skeleton& skeleton, std::uint32_t 
     map(out.services, maps.service, 2 * abi::ABI_MAX_SERVICES);
     map(out.backends, maps.backend, 2 * abi::ABI_MAX_BACKENDS);
     map(out.sources, maps.source, 2 * abi::ABI_MAX_SOURCES);
+    map(out.local_filter, maps.local_filter, 1);
     map(out.ifaces, maps.iface, abi::ABI_MAX_IFACES);
     if (!result) {
         return std::unexpected(result.error());

@@ -21,6 +21,7 @@ struct KernelTables {
     MappedArray<abi::abi_backend> backends; // both halves
     MappedArray<abi::abi_source> sources;   // both halves
     MappedArray<abi::abi_iface> ifaces;
+    MappedArray<abi::abi_local_filter> local_filter;
     int rings = -1;
     int port_chunks = -1;
     int match = -1;

@@ -3,6 +3,8 @@
 #include <atomic>
 #include <bit>
 #include <cstring>
+#include <iterator>
+#include <memory>
 
 #include <bpf/bpf.h>
 #include <fmt/format.h>
@@ -141,6 +143,8 @@ Result<void> Surroundings::write_local(const Address& address, const Local& loca
         info.iface = place_of(local.only_link).value_or(0);
     }
     const auto key = key_of(address);
+    const std::uint32_t bit = abi::abi_local_bit(&key.address);
+    std::atomic_ref(tables_->local_filter[0].word[bit / 64]).fetch_or(__u64{1} << bit % 64);
     if (bpf_map_update_elem(tables_->local, &key, &info, BPF_ANY) != 0) {
         return fail_errno(fmt::format("cannot write {} into the table of our addresses", address.text()), errno);
     }
@@ -166,7 +170,24 @@ Result<void> Surroundings::set_locals(const std::map<Address, Local>& locals) {
         (void)bpf_map_delete_elem(tables_->local, &key);
         known = locals_.erase(known);
     }
+    clear_filter();
     return {};
+}
+
+// Of the bits that no address has any more.
+void Surroundings::clear_filter() {
+    auto wanted = std::make_unique<abi::abi_local_filter>();
+    for (const auto& [address, local] : locals_) {
+        const auto key = key_of(address);
+        const std::uint32_t bit = abi::abi_local_bit(&key.address);
+        wanted->word[bit / 64] |= __u64{1} << bit % 64;
+    }
+    auto& filter = tables_->local_filter[0];
+    for (std::size_t i = 0; i < std::size(wanted->word); ++i) {
+        if (filter.word[i] != wanted->word[i]) {
+            std::atomic_ref(filter.word[i]).store(wanted->word[i]);
+        }
+    }
 }
 
 std::uint32_t Surroundings::link_of(const abi::abi_hop& hop) const {

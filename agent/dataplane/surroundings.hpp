@@ -32,6 +32,7 @@ class Surroundings {
     [[nodiscard]] std::optional<std::uint16_t> place_of(std::uint32_t index) const;
     [[nodiscard]] std::optional<std::uint16_t> free_place(std::uint32_t index) const;
     [[nodiscard]] Result<void> write_local(const Address& address, const Local& local);
+    void clear_filter();
 
     KernelTables* tables_;
     std::map<Address, Local> locals_;

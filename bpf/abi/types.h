@@ -34,6 +34,7 @@ enum { ABI_VERSION = 2, ABI_CONFIG_VERSION = 1 };
 	TABLE(lookup)            \
 	TABLE(allowed)           \
 	TABLE(local)             \
+	TABLE(local_filter)      \
 	TABLE(programs)
 
 enum abi_family { ABI_IPV4 = 1, ABI_IPV6 = 2 };
@@ -416,6 +417,19 @@ struct abi_local_info {
 	__u32 flags;
 	__u32 iface; /* where ABI_LOCAL_ONE_IFACE: the only place of `iface` on which it is answered for */
 };
+
+/* `local_filter`: a bit for each address in `local`, and for others that share it. What has none is not ours, without a look into
+ * `local`. Set before an address comes into the table, cleared after it left. */
+enum { ABI_LOCAL_FILTER_BITS = 65536 };
+
+struct abi_local_filter {
+	__u64 word[ABI_LOCAL_FILTER_BITS / 64];
+};
+
+static inline __attribute__((always_inline)) __u32 abi_local_bit(const struct abi_address *a)
+{
+	return ((a->word[0] ^ a->word[1] ^ a->word[2] ^ a->word[3]) * 0x9e3779b1U) >> 16;
+}
 
 enum abi_local_flags {
 	ABI_LOCAL_VIP = 1 << 0,

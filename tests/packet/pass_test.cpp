@@ -1,6 +1,8 @@
 #include <catch2/catch.hpp>
 
+#include "dataplane/tables.hpp"
 #include "packet/rig.hpp"
+#include "policy/abi.hpp"
 
 namespace proxip::packet {
 
@@ -16,7 +18,36 @@ void passes(const Rig& rig, const Frame& frame, abi::abi_reason counted_as = abi
     CHECK(rig.all_drops() == 0);
 }
 
+std::uint32_t filter_bit(Ip ip) {
+    const auto key = policy::to_abi(address(ip));
+    return abi::abi_local_bit(&key);
+}
+
+bool is_in_filter(const Rig& rig, Ip ip) {
+    const auto filter = dataplane::read_element<abi::abi_local_filter>(rig.map("local_filter"), 0);
+    REQUIRE(filter.has_value());
+    return ((filter->word[filter_bit(ip) / 64] >> filter_bit(ip) % 64) & 1) != 0;
+}
+
 } // namespace
+
+TEST_CASE("an address that shares a bit of the filter with one of ours passes all the same", "[pass]") {
+    const Rig rig;
+    Ip twin = stranger;
+    for (std::uint32_t n = 0; filter_bit(twin) != filter_bit(vip); ++n) {
+        twin = {stranger[0], static_cast<std::uint8_t>(n >> 16), static_cast<std::uint8_t>(n >> 8),
+                static_cast<std::uint8_t>(n)};
+    }
+    REQUIRE(is_in_filter(rig, twin));
+    passes(rig, Ethernet{} / Ipv4{.destination = twin} / Tcp{.flags = Syn});
+}
+
+TEST_CASE("an address that is ours no more is not in the filter", "[pass]") {
+    const Rig rig;
+    REQUIRE(is_in_filter(rig, vip));
+    REQUIRE(rig.plane().set_locals({}).has_value());
+    CHECK_FALSE(is_in_filter(rig, vip));
+}
 
 TEST_CASE("what is not ours passes, byte for byte", "[pass]") {
     const Rig rig;
