@@ -107,7 +107,7 @@ agent_kill TERM
 set_control "$ABI_VERSION" 63
 check_exit "the agent does not start" 1 nsenter --net="$(netns lb)" lbagent $(agent_options)
 check_match "and says what is, and what to do" "ABI version 99.*--detach" "$ERR"
-set_control "$ABI_VERSION" 01
+set_control "$ABI_VERSION" "$(printf %02x "$(sed -n 's/.* ABI_VERSION = \([0-9]*\),.*/\1/p' "$PROXIP_ROOT/bpf/abi/types.h")")"
 agent_start
 check_unharmed "what runs goes on"
 
