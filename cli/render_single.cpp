@@ -146,6 +146,14 @@ std::string text_of(const api::Explain& explain) {
     if (const auto& hop = explain.next_hop) {
         lines.add("next hop", fmt::format("{} on {} by {}", hop->mac, hop->interface, hop->via));
     }
+    if (const auto& connection = explain.connection) {
+        lines.add("connection", fmt::format("{} to {}, {}: {}", connection->client, connection->vip, connection->state,
+                                            connection->direction == "reply" ? "the packet is an answer of the backend"
+                                                                             : "the packet is the client's"));
+    }
+    for (const auto& why : explain.why) {
+        lines.add("why", why);
+    }
     return std::move(lines).take();
 }
 

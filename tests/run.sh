@@ -21,6 +21,7 @@ docs          |  60 | quick | docs/configuration.md names the keys of the schema
 unit          | 900 | quick | unit tests
 packet        | 600 | quick | packets through BPF_PROG_RUN
 fuzz          | 300 | quick | random and broken frames through BPF_PROG_RUN, 30 seconds, each judged
+explain       | 300 | quick | lbctl explain, and that every map stays as it was
 control       | 480 | quick | every lbctl command, its shape and what it does to traffic
 change        | 480 | quick | changes while traffic runs, leaving, batch, confirm, SIGHUP
 scale         | 300 | quick | 1,000 services of ten backends: all there; times are printed
@@ -77,7 +78,7 @@ body() { # NAME
     load) "$bin/proxip_unit_tests" "[load]" ;;
     packet) "$bin/proxip_packet_tests" ;;
     fuzz) "$bin/proxip_frame_fuzz" --seconds 30 ;; # prints its random seed
-    control | change | scale | badfiles | attack | health | ports | survive | faults | upgrade | arp) "$here/network/$1.sh" ;;
+    explain | control | change | scale | badfiles | attack | health | ports | survive | faults | upgrade | arp) "$here/network/$1.sh" ;;
     main-*) "$here/network/main.sh" "${1#main-}" ;;
     main6-*) "$here/network/main.sh" "${1#main6-}" 6 ;;
     pmtu-*) "$here/network/pmtu.sh" "${1#pmtu-}" 4 ;;

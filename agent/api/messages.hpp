@@ -18,6 +18,7 @@
 #include "model/config.hpp"
 #include "model/diff.hpp"
 #include "model/result.hpp"
+#include "model/tcp_flags.hpp"
 
 namespace proxip::api {
 
@@ -53,9 +54,10 @@ struct ConnCountRequest {
     ConnFilter filter;
 };
 struct ExplainRequest {
-    SocketAddress from;                   // port 0: the agent takes 40000
-    ServiceAddress to;                    // a single port
-    std::optional<std::string> interface; // none: the one that the route to `from` uses
+    SocketAddress from;                           // port 0: the agent takes 40000
+    ServiceAddress to;                            // a single port
+    std::optional<std::string> interface;         // none: the one that the route to `from` uses
+    std::optional<TcpFlags> flags = std::nullopt; // none: a SYN to a VIP, an ACK to any other address
 };
 struct DumpRequest {
     bool json = false;
@@ -194,9 +196,9 @@ struct RollbackRequest {}; // back at once
 
 using Request =
     std::variant<StatusRequest, VersionRequest, DropsRequest, StatsRequest, ServiceShow, BackendShow, PoolShow,
-                 ConnShow, ConnCountRequest, ConnDel, ExplainRequest, DumpRequest, ServiceAdd, ServiceSet, ServiceDel,
-                 BackendAdd, BackendSet, BackendDel, BackendAdmin, ServerAdmin, PoolAdd, PoolSet, PoolDel, Batch,
-                 ValidateRequest, DiffRequest, ApplyRequest, ConfirmRequest, RollbackRequest>;
+                 ConnShow, ConnCountRequest, ConnDel, ExplainRequest, DumpRequest, ServiceAdd,
+                 ServiceSet, ServiceDel, BackendAdd, BackendSet, BackendDel, BackendAdmin, ServerAdmin, PoolAdd,
+                 PoolSet, PoolDel, Batch, ValidateRequest, DiffRequest, ApplyRequest, ConfirmRequest, RollbackRequest>;
 
 // None: it does not change anything by hand.
 [[nodiscard]] std::optional<Edit> edit_of(const Request& request);
@@ -325,14 +327,24 @@ struct Explain {
         std::string mac;
         std::string via; // "redirect" | "tc"
     };
+    struct Connection {        // that the packet belongs to
+        std::string direction; // "original": from the client | "reply": from the backend
+        std::string client;
+        std::string vip;
+        std::string state; // as conn show
+    };
     std::string verdict; // "forward" | "answer" | "drop" | "pass"
-    std::string reason;  // a drop reason's name, or why it forwards: "connection" (an existing one) | "new"
+    // A drop reason's name; why it forwards: "connection" (an existing one) | "new"; why it passes: "not_ours" |
+    // "not_attached" (no program of ours where it comes in)
+    std::string reason;
     std::optional<std::string> answer; // "tcp-rst" | "icmp" | "arp" | "echo"
     std::optional<std::string> service;
     std::optional<std::string> backend;
     std::optional<std::string> proxy; // address; the port too where it is known before the packet comes
     std::optional<std::string> snat_reason;
     std::optional<NextHop> next_hop;
+    std::optional<Connection> connection = std::nullopt;
+    std::vector<std::string> why = {}; // for people: what the reasons mean
 };
 
 // What an apply costs, told by validate, diff and every change.

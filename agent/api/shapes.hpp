@@ -24,8 +24,7 @@ concept Of = std::same_as<std::remove_const_t<T>, Plain>;
 // ---- requests -------------------------------------------------------------------------------------------------------
 
 template <typename T>
-concept Bare = Of<T, StatusRequest> || Of<T, VersionRequest> || Of<T, DropsRequest> || Of<T, ConfirmRequest> ||
-               Of<T, RollbackRequest>;
+concept Bare = Of<T, StatusRequest> || Of<T, VersionRequest> || Of<T, DropsRequest> || Of<T, ConfirmRequest> || Of<T, RollbackRequest>;
 
 template <typename V, Bare T>
 void describe(V& /*v*/, T& /*it*/) {}
@@ -77,6 +76,7 @@ void describe(V& v, T& it) {
     v("from", it.from);
     v("to", it.to);
     v("interface", it.interface);
+    v("flags", it.flags);
 }
 
 template <typename V, Of<DumpRequest> T>
@@ -382,6 +382,14 @@ void describe(V& v, T& it) {
     v("via", it.via);
 }
 
+template <typename V, Of<Explain::Connection> T>
+void describe(V& v, T& it) {
+    v("direction", it.direction);
+    v("client", it.client);
+    v("vip", it.vip);
+    v("state", it.state);
+}
+
 template <typename V, Of<Explain> T>
 void describe(V& v, T& it) {
     v("verdict", it.verdict);
@@ -392,6 +400,8 @@ void describe(V& v, T& it) {
     v("proxy", it.proxy);
     v("snat_reason", it.snat_reason);
     v("next_hop", it.next_hop);
+    v("connection", it.connection);
+    v.defaulted("why", it.why);
 }
 
 template <typename V, Of<Change> T>

@@ -88,11 +88,17 @@ struct RingUse {
     std::uint64_t capacity = 0;
 };
 
-struct Question { // for explain: a first packet
+struct Question { // for explain: a packet
     Protocol protocol = Protocol::tcp;
     SocketAddress from;
     SocketAddress to;
     std::uint32_t link = 0; // the interface it comes in by
+    std::uint8_t tcp_flags = abi::ABI_TCP_SYN;
+};
+
+struct Decision {
+    abi::abi_decision made{};
+    std::optional<Connection> connection; // that the packet belongs to, if it is there still
 };
 
 class Dataplane {
@@ -139,7 +145,7 @@ class Dataplane {
     // What an earlier agent knew of a backend's health.
     [[nodiscard]] virtual bool is_down(policy::Id binding) const = 0;
     [[nodiscard]] virtual std::vector<RingUse> ring_use(const std::vector<policy::Id>& rings) const = 0;
-    [[nodiscard]] virtual Result<abi::abi_decision> explain(const Question& question) const = 0;
+    [[nodiscard]] virtual Result<Decision> explain(const Question& question) const = 0;
     // The interface behind a hop of the data plane, and whether packets leave it by redirect.
     [[nodiscard]] virtual std::uint32_t link_of(const abi::abi_hop& hop) const = 0;
 };

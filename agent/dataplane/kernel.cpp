@@ -135,12 +135,16 @@ class KernelDataplane final : public Dataplane {
     }
     std::uint32_t link_of(const abi::abi_hop& hop) const override { return surroundings_.link_of(hop); }
 
-    Result<abi::abi_decision> explain(const Question& question) const override {
+    Result<Decision> explain(const Question& question) const override {
         auto dry_run = load_object(*folders_, max_connections(), Purpose::dry_run);
         if (!dry_run) {
             return std::unexpected(dry_run.error());
         }
-        return ask(*dry_run, question, surroundings_.mac(question.link));
+        const auto made = ask(*dry_run, question, surroundings_.mac(question.link));
+        if (!made) {
+            return std::unexpected(made.error());
+        }
+        return Decision{.made = *made, .connection = connection_of(*made)};
     }
 
     [[nodiscard]] const Skeleton& skeleton() const { return skeleton_; }
@@ -150,6 +154,12 @@ class KernelDataplane final : public Dataplane {
     // takes its timeouts from it.
     Result<void> take_over() {
         if (auto armed = arm_timer(skeleton_); !armed) {
+    [[nodiscard]] std::optional<Connection> connection_of(const abi::abi_decision& made) const {
+        const auto slot = made.known != 0 ? read_slot(*tables_, made.slot) : std::nullopt;
+        return slot && slot->state.generation == made.generation ? dataplane::connection_of(*tables_, *slot)
+                                                                 : std::nullopt;
+    }
+
             return armed;
         }
         // With the same tables, what could not be moved goes on beside the rest. With others it needs those that it

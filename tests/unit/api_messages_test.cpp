@@ -85,7 +85,8 @@ ServicePatch patch() {
 std::vector<Request> every_request() {
     const ConnFilter filter{"web", Address::parse("1.1.1.11").value(), SocketAddress::parse("1.1.1.12").value()};
     const ExplainRequest explain{SocketAddress::parse("1.1.1.11:4000").value(),
-                                 ServiceAddress::parse("tcp://1.1.1.80:80").value(), "eth0"};
+                                 ServiceAddress::parse("tcp://1.1.1.80:80").value(), "eth0",
+                                 proxip::TcpFlags::parse("syn,ack").value()};
     const ConfigText text{"[agent]\n", "lb.toml"};
     return {StatusRequest{},
             VersionRequest{},
@@ -151,9 +152,16 @@ std::vector<std::pair<Request, Answer>> every_answer() {
     direct.proxy.reset();
     direct.snat_reason.reset();
     const StatsView stats{"web", 1, 2, {3, 4}, {5, 6}, {{"1.1.1.11:80", 1, 2, {3, 4}, {5, 6}}}};
-    const Explain explain{
-        "forward",     "new",       "tcp-rst", "web",
-        "1.1.1.12:80", "1.1.1.254", "hairpin", Explain::NextHop{"eth0", "02:00:00:00:00:01", "redirect"}};
+    const Explain explain{"forward",
+                          "new",
+                          "tcp-rst",
+                          "web",
+                          "1.1.1.12:80",
+                          "1.1.1.254",
+                          "hairpin",
+                          Explain::NextHop{"eth0", "02:00:00:00:00:01", "redirect"},
+                          Explain::Connection{"reply", "1.1.1.11:4000", "1.1.1.80:80", "established"},
+                          {"since"}};
     const Plan plan{8,      true, {{"change", "service[web].snat", "always", "auto", true}},
                     1024,   2048, 3,
                     {"hm"}, 512,  {{"default", 64512, 1, 3, 1024}},

@@ -72,8 +72,8 @@ class Memory final : public dataplane::Dataplane {
     [[nodiscard]] dataplane::BindingCounts counts(policy::Id) const override { return {}; }
     [[nodiscard]] bool is_down(policy::Id) const override { return false; }
     [[nodiscard]] std::vector<dataplane::RingUse> ring_use(const std::vector<policy::Id>&) const override { return {}; }
-    [[nodiscard]] Result<abi::abi_decision> explain(const dataplane::Question&) const override {
-        return abi::abi_decision{};
+    [[nodiscard]] Result<dataplane::Decision> explain(const dataplane::Question&) const override {
+        return dataplane::Decision{};
     }
     [[nodiscard]] std::uint32_t link_of(const abi::abi_hop&) const override { return 0; }
 
