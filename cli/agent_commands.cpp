@@ -62,7 +62,8 @@ constexpr std::array commands{
     Command{"", "version", "Of lbctl and of the agent", declare_plain<api::VersionRequest>},
     Command{"", "stats", "Connections, packets and bytes of services and backends", declare_stats},
     Command{"", "drops", "Packets that were dropped, by reason", declare_plain<api::DropsRequest>},
-    Command{"", "explain", "What would happen to a new packet, and why", declare_explain},
+    Command{"", "doctor", "What is wrong here, and what mends it", declare_plain<api::DoctorRequest>},
+    Command{"", "explain", "What would happen to a packet, and why", declare_explain},
 };
 
 } // namespace

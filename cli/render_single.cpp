@@ -157,6 +157,16 @@ std::string text_of(const api::Explain& explain) {
     return std::move(lines).take();
 }
 
+// The finding on one line, and below it why it matters and what mends it.
+std::string text_of(const api::Doctor& doctor) {
+    std::string text;
+    for (const auto& finding : doctor.findings) {
+        text += fmt::format("{:<8} {}: {} ({})\n", finding.severity, finding.subject, finding.what, finding.check);
+        text += fmt::format("         why  {}\n         fix  {}\n", finding.why, finding.fix);
+    }
+    return text;
+}
+
 std::string text_of(const api::Request& request, const api::Plan& plan) {
     return std::visit(PlanText{plan}, request);
 }

@@ -59,6 +59,7 @@ struct ExplainRequest {
     std::optional<std::string> interface;         // none: the one that the route to `from` uses
     std::optional<TcpFlags> flags = std::nullopt; // none: a SYN to a VIP, an ACK to any other address
 };
+struct DoctorRequest {};
 struct DumpRequest {
     bool json = false;
 };
@@ -196,7 +197,7 @@ struct RollbackRequest {}; // back at once
 
 using Request =
     std::variant<StatusRequest, VersionRequest, DropsRequest, StatsRequest, ServiceShow, BackendShow, PoolShow,
-                 ConnShow, ConnCountRequest, ConnDel, ExplainRequest, DumpRequest, ServiceAdd,
+                 ConnShow, ConnCountRequest, ConnDel, ExplainRequest, DoctorRequest, DumpRequest, ServiceAdd,
                  ServiceSet, ServiceDel, BackendAdd, BackendSet, BackendDel, BackendAdmin, ServerAdmin, PoolAdd,
                  PoolSet, PoolDel, Batch, ValidateRequest, DiffRequest, ApplyRequest, ConfirmRequest, RollbackRequest>;
 
@@ -347,6 +348,20 @@ struct Explain {
     std::vector<std::string> why = {}; // for people: what the reasons mean
 };
 
+struct Finding {
+    std::string severity; // "error" | "warning" | "note"
+    std::string check;    // model/doctor_check.hpp
+    std::string subject;
+    std::string what;
+    std::string why;
+    std::string fix; // the command that mends it
+};
+
+struct Doctor {
+    std::vector<Finding> findings; // the worst first
+    std::vector<std::string> ok;   // checks that found nothing
+};
+
 // What an apply costs, told by validate, diff and every change.
 struct Plan {
     struct Pool { // one family of a pool's addresses: bytes = 2 x ports x addresses x endpoints
@@ -377,7 +392,7 @@ using Drops = std::map<std::string, std::uint64_t>; // every reason, also those 
 
 using Answer =
     std::variant<Version, Status, Drops, std::vector<StatsView>, std::vector<ServiceView>, std::vector<BackendView>,
-                 std::vector<PoolView>, std::vector<ConnView>, ConnCount, Ended, Explain, Dump, Plan>;
+                 std::vector<PoolView>, std::vector<ConnView>, ConnCount, Ended, Explain, Doctor, Dump, Plan>;
 
 // ---- JSON -----------------------------------------------------------------------------------------------------------
 

@@ -24,7 +24,8 @@ concept Of = std::same_as<std::remove_const_t<T>, Plain>;
 // ---- requests -------------------------------------------------------------------------------------------------------
 
 template <typename T>
-concept Bare = Of<T, StatusRequest> || Of<T, VersionRequest> || Of<T, DropsRequest> || Of<T, ConfirmRequest> || Of<T, RollbackRequest>;
+concept Bare = Of<T, StatusRequest> || Of<T, VersionRequest> || Of<T, DropsRequest> || Of<T, DoctorRequest> ||
+               Of<T, ConfirmRequest> || Of<T, RollbackRequest>;
 
 template <typename V, Bare T>
 void describe(V& /*v*/, T& /*it*/) {}
@@ -402,6 +403,22 @@ void describe(V& v, T& it) {
     v("next_hop", it.next_hop);
     v("connection", it.connection);
     v.defaulted("why", it.why);
+}
+
+template <typename V, Of<Finding> T>
+void describe(V& v, T& it) {
+    v("severity", it.severity);
+    v("check", it.check);
+    v("subject", it.subject);
+    v("what", it.what);
+    v("why", it.why);
+    v("fix", it.fix);
+}
+
+template <typename V, Of<Doctor> T>
+void describe(V& v, T& it) {
+    v("findings", it.findings);
+    v("ok", it.ok);
 }
 
 template <typename V, Of<Change> T>

@@ -141,6 +141,10 @@ class Dataplane {
     [[nodiscard]] virtual std::map<std::string, std::uint64_t> events() const = 0; // what else is counted
     [[nodiscard]] virtual std::uint64_t live_connections() const = 0;
     virtual void each_connection(const std::function<bool(const Connection&)>& visit) const = 0; // until false
+    // Those that are half open, kept the client's address, and have had no answer, until false. A look at two cache
+    // lines of each slot that was ever used: 10 ms for a million.
+    virtual void each_unanswered(const std::function<bool(const Connection&)>& visit) const = 0;
+    [[nodiscard]] virtual double seconds_since_sweep() const = 0; // the data plane's own timer
     [[nodiscard]] virtual BindingCounts counts(policy::Id binding) const = 0;
     // What an earlier agent knew of a backend's health.
     [[nodiscard]] virtual bool is_down(policy::Id binding) const = 0;

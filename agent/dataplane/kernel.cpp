@@ -126,6 +126,10 @@ class KernelDataplane final : public Dataplane {
     void each_connection(const std::function<bool(const Connection&)>& visit) const override {
         read_connections(*tables_, visit);
     }
+    void each_unanswered(const std::function<bool(const Connection&)>& visit) const override {
+        read_unanswered(*tables_, visit);
+    }
+    double seconds_since_sweep() const override { return read_seconds_since_sweep(*tables_); }
     bool is_down(policy::Id binding) const override {
         return (tables_->bindings[binding].flags & abi::ABI_BINDING_DOWN) != 0;
     }
@@ -150,16 +154,16 @@ class KernelDataplane final : public Dataplane {
     [[nodiscard]] const Skeleton& skeleton() const { return skeleton_; }
 
   private:
-    // What ran, if anything did, goes on with this agent's programs. Not before there is a configuration: the timer
-    // takes its timeouts from it.
-    Result<void> take_over() {
-        if (auto armed = arm_timer(skeleton_); !armed) {
     [[nodiscard]] std::optional<Connection> connection_of(const abi::abi_decision& made) const {
         const auto slot = made.known != 0 ? read_slot(*tables_, made.slot) : std::nullopt;
         return slot && slot->state.generation == made.generation ? dataplane::connection_of(*tables_, *slot)
                                                                  : std::nullopt;
     }
 
+    // What ran, if anything did, goes on with this agent's programs. Not before there is a configuration: the timer
+    // takes its timeouts from it.
+    Result<void> take_over() {
+        if (auto armed = arm_timer(skeleton_); !armed) {
             return armed;
         }
         // With the same tables, what could not be moved goes on beside the rest. With others it needs those that it

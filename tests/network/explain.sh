@@ -22,7 +22,7 @@ serve s2
 } >"$CONFIG"
 agent_start
 mac() { ip -n "$LAB-$1" -j link show dev eth0 | jq -r '.[0].address'; }
-maps() { "$HARNESS/maps.py" "$BPFFS"; }
+maps() { "$HARNESS/maps.py" "$BPFFS/maps"; }
 
 holder() { # a client that holds connections to the VIP
     mkfifo "$LAB_DIR/hold.in" "$LAB_DIR/hold.out"

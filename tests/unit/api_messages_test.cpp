@@ -105,6 +105,7 @@ std::vector<Request> every_request() {
             ConnDel{filter},
             ConnDel{{}, true},
             explain,
+            DoctorRequest{},
             DumpRequest{true},
             ServiceAdd{web()},
             ServiceSet{"web", patch()},
@@ -179,6 +180,7 @@ std::vector<std::pair<Request, Answer>> every_answer() {
         {ConnDel{{}, true}, Ended{7}},
         {ExplainRequest{}, explain},
         {ExplainRequest{}, Explain{}},
+        {DoctorRequest{}, Doctor{{{"error", "mtu", "eth1", "what", "why", "fix"}}, {"xdp_mode"}}},
         {DumpRequest{}, Dump{"[agent]\n", 7}}};
     for (const auto& request : every_request()) {
         if (std::holds_alternative<ServiceAdd>(request) || request.index() > Request{ServiceAdd{}}.index()) {
