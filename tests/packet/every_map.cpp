@@ -16,7 +16,7 @@ namespace proxip::packet {
 
 namespace {
 
-void must(bool worked, const std::string& what) {
+void require_that(bool worked, const std::string& what) {
     if (!worked) {
         throw std::runtime_error(what + ": " + std::strerror(errno));
     }
@@ -25,7 +25,7 @@ void must(bool worked, const std::string& what) {
 bpf_map_info info_of(int map) {
     bpf_map_info info{};
     std::uint32_t size = sizeof info;
-    must(bpf_obj_get_info_by_fd(map, &info, &size) == 0, "a map's properties");
+    require_that(bpf_obj_get_info_by_fd(map, &info, &size) == 0, "a map's properties");
     return info;
 }
 
@@ -46,7 +46,7 @@ Bytes read_array(int map, const bpf_map_info& info) {
     std::uint32_t next = 0;
     LIBBPF_OPTS(bpf_map_batch_opts, options);
     const int error = bpf_map_lookup_batch(map, nullptr, &next, keys.data(), values.data(), &count, &options);
-    must((error == 0 || errno == ENOENT) && count == info.max_entries, info.name);
+    require_that((error == 0 || errno == ENOENT) && count == info.max_entries, info.name);
     return values;
 }
 
@@ -56,7 +56,7 @@ Bytes read_ids(int map, const bpf_map_info& info) {
     for (std::uint32_t key = 0; key < info.max_entries; ++key) {
         std::uint32_t id = 0;
         if (bpf_map_lookup_elem(map, &key, &id) != 0) {
-            must(errno == ENOENT, info.name);
+            require_that(errno == ENOENT, info.name);
             id = 0;
         }
         const auto* bytes = reinterpret_cast<const std::uint8_t*>(&id);
@@ -65,7 +65,7 @@ Bytes read_ids(int map, const bpf_map_info& info) {
             continue;
         }
         const Descriptor inner(bpf_map_get_fd_by_id(id));
-        must(static_cast<bool>(inner), "an inner map");
+        require_that(static_cast<bool>(inner), "an inner map");
         const Bytes contents = read_array(inner.get(), info_of(inner.get()));
         out.insert(out.end(), contents.begin(), contents.end());
     }
@@ -80,7 +80,7 @@ Bytes read_hash(int map, const bpf_map_info& info) {
          previous = key.data()) {
         key = next;
         Bytes value(value_bytes(info));
-        must(bpf_map_lookup_elem(map, key.data(), value.data()) == 0, info.name);
+        require_that(bpf_map_lookup_elem(map, key.data(), value.data()) == 0, info.name);
         entries.emplace(key, std::move(value));
     }
     Bytes out;
@@ -99,7 +99,7 @@ Bytes read_queue(int map, const bpf_map_info& info) {
     }
     Bytes out;
     for (const Bytes& value : values) {
-        must(bpf_map_update_elem(map, nullptr, value.data(), BPF_ANY) == 0, info.name);
+        require_that(bpf_map_update_elem(map, nullptr, value.data(), BPF_ANY) == 0, info.name);
         out.insert(out.end(), value.begin(), value.end());
     }
     return out;
@@ -122,12 +122,12 @@ Bytes contents_of(int map, const bpf_map_info& info) {
 std::set<std::uint32_t> map_ids(int program) {
     bpf_prog_info info{};
     std::uint32_t size = sizeof info;
-    must(bpf_obj_get_info_by_fd(program, &info, &size) == 0, "a program's properties");
+    require_that(bpf_obj_get_info_by_fd(program, &info, &size) == 0, "a program's properties");
     std::vector<std::uint32_t> ids(info.nr_map_ids);
     info = {};
     info.nr_map_ids = static_cast<std::uint32_t>(ids.size());
     info.map_ids = reinterpret_cast<std::uintptr_t>(ids.data());
-    must(bpf_obj_get_info_by_fd(program, &info, &size) == 0, "a program's maps");
+    require_that(bpf_obj_get_info_by_fd(program, &info, &size) == 0, "a program's maps");
     return {ids.begin(), ids.end()};
 }
 
@@ -143,7 +143,7 @@ Contents every_map(const Rig& rig) {
     Contents out;
     for (const std::uint32_t id : ids) {
         const Descriptor map(bpf_map_get_fd_by_id(id));
-        must(static_cast<bool>(map), "a map");
+        require_that(static_cast<bool>(map), "a map");
         const auto info = info_of(map.get());
         Bytes& contents = out[info.name];
         contents = contents_of(map.get(), info);
