@@ -189,6 +189,7 @@ class Agent {
         await_trial();
         await_reschedule();
         web_->follow(controller_->running().agent);
+        doctor_->follow_change();
     }
 
     // An apply that is not confirmed in time is taken back to the moment, not at the next tick.

@@ -28,7 +28,8 @@ class Doctor {
         : parts_(parts), silence_(parts.controller, parts.dataplane, parts.neighbourhood),
           late_(parts.dataplane, parts.neighbourhood) {}
 
-    void tick(); // remembers what a look at one moment cannot show
+    void tick();                                // remembers what a look at one moment cannot show
+    void follow_change() { silence_.follow(); } // at once, so that calls right after it count
     [[nodiscard]] api::Doctor examine();
 
   private:

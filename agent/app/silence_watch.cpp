@@ -28,7 +28,7 @@ void SilenceWatch::tick() {
 
 void SilenceWatch::look() {
     const auto now = Clock::now();
-    follow_modes(now);
+    follow();
     forget(now);
     const auto services = keeping_clients();
     if (services.empty()) {
@@ -43,7 +43,8 @@ void SilenceWatch::look() {
 }
 
 // What was seen before an operator changed the service's snat tells nothing of how it is now.
-void SilenceWatch::follow_modes(Clock::time_point now) {
+void SilenceWatch::follow() {
+    const auto now = Clock::now();
     std::map<std::string, Mode> modes;
     for (const Service& service : controller_.running().services) {
         const auto known = modes_.find(service.name);

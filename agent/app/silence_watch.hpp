@@ -23,7 +23,8 @@ class SilenceWatch {
     // Costs nothing where every service has snat = "always"; else a look at the slots (dataplane.hpp says what it
     // costs), which takes a fiftieth of the time at most.
     void tick();
-    void look(); // now
+    void look();   // now
+    void follow(); // after every change: what was seen before a service's snat changed does not count
 
     struct Silence { // of a backend that runs and may get new connections
         std::string service;
@@ -51,7 +52,6 @@ class SilenceWatch {
     };
     using Key = std::pair<std::string, SocketAddress>; // service, backend
 
-    void follow_modes(Clock::time_point now);
     void forget(Clock::time_point now);
     void note(const Service& service, const dataplane::Connection& connection, Clock::time_point now);
     [[nodiscard]] std::map<policy::Id, const Service*> keeping_clients() const;

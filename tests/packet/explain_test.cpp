@@ -147,7 +147,10 @@ TEST_CASE("explain foresees a reply tuple that is taken", "[explain]") {
     CHECK(asked.decision.reason == abi::ABI_TUPLE_TAKEN);
     (void)rig.from_client(Ethernet{} / Ipv4{} / Tcp{.source = client_port, .destination = 81, .flags = Syn});
     CHECK(rig.count(abi::ABI_TUPLE_TAKEN) == 1);
-    rig.say(client_port, Rst); // closed: its tuple may be taken over
+    // Closed, and its tuple may be taken over: as the packet that follows finds it.
+    (void)rig.from_backend(from_backend() / Ipv4{.source = backend, .destination = client} /
+                           Tcp{.source = backend_port, .destination = client_port, .flags = Rst | Ack});
+    REQUIRE(rig.connection_of(client_port)->state == abi::ABI_CLOSED);
     CHECK(ask(rig, 81).decision.verdict == abi::ABI_VERDICT_FORWARD);
 }
 

@@ -284,8 +284,8 @@ TEST_CASE("the contract's keys") {
     CHECK(of(8) == Json{{"connections", 3}, {"closed", 1}});
     CHECK(of(9) == Json{{"ended", 7}});
     CHECK(of(10)["next_hop"] == Json{{"interface", "eth0"}, {"mac", "02:00:00:00:00:01"}, {"via", "redirect"}});
-    CHECK(keys(of(10)) ==
-          Names{"answer", "backend", "next_hop", "proxy", "reason", "service", "snat_reason", "verdict"});
+    CHECK(keys(of(10)) == Names{"answer", "backend", "connection", "next_hop", "proxy", "reason", "service",
+                                "snat_reason", "verdict", "why"});
     CHECK(of(11)["answer"].is_null());
     CHECK(encode(proxip::Error{ErrorCode::not_found, "m", "p"}) ==
           Json{{"code", "not_found"}, {"message", "m"}, {"path", "p"}});
