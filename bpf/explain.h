@@ -53,6 +53,8 @@ static __always_inline void note_connection(const struct found *f)
 		return;
 	d->known = 1;
 	d->direction = f->direction;
+	d->slot = f->slot_id;
+	d->generation = f->state.generation;
 	d->has_service = 1;
 	d->service = f->slot->service;
 	d->has_backend = 1;

@@ -288,11 +288,80 @@ static __noinline bool walk_known(const struct packet *p, struct verdict *v)
 	return true;
 }
 
+/* ---- what commit() would meet, for explain: looked at, and nothing is taken ---- */
+
+/* As slot_take() and slot_reclaim() would find it. */
+static __noinline int foresee_slot(void)
+{
+	struct abi_ledger *l = the_ledger();
+	struct abi_slot *s;
+	__u32 slot_id;
+
+	if (!l)
+		return 0;
+	if (READ_ONCE(l->fresh_slots) < max_connections || !bpf_map_peek_elem(&free_slots, &slot_id))
+		return 1;
+	for (int visit = 0; visit < RECLAIM_VISITS; visit++) {
+		slot_id = (READ_ONCE(l->reclaim_hand) + visit) % max_connections;
+		s = bpf_map_lookup_elem(&slot, &slot_id);
+		if (s && (READ_ONCE(s->state.state) == ABI_CLOSED || READ_ONCE(s->state.state) == ABI_SYN))
+			return 1;
+	}
+	return 0;
+}
+
+/* The client keeps its address: has the backend a live connection with it already? As claim_reply_as_client() would find it. */
+static __noinline int foresee_reply_taken(const struct packet *p)
+{
+	struct found owner = {};
+	struct scratch *w = work_space();
+	struct abi_endpoint *e = w ? bpf_map_lookup_elem(&endpoint, &w->choice.endpoint) : NULL;
+
+	if (!e)
+		return 0;
+	w->claim_key = (struct abi_tuple){
+		.source = e->address,
+		.destination = p->tuple.source,
+		.source_port_be = e->port_be ?: p->tuple.destination_port_be,
+		.destination_port_be = p->tuple.source_port_be,
+		.protocol = p->tuple.protocol,
+		.family = p->tuple.family,
+	};
+	return conn_find(&w->claim_key, &owner) && owner.state.state != ABI_CLOSED;
+}
+
+static __noinline void foresee(const struct packet *p, struct verdict *v)
+{
+	struct scratch *w = work_space();
+	struct abi_service *s = w ? service_in(w->choice.half, w->choice.service_id) : NULL;
+
+	if (!s)
+		return;
+	if (!foresee_slot()) {
+		refuse(v, p, s, ABI_TABLE_FULL);
+		return;
+	}
+	if (w->choice.snat_reason || !foresee_reply_taken(p))
+		return;
+	if (s->snat != ABI_SNAT_MODE_AUTO) {
+		refuse(v, p, s, ABI_TUPLE_TAKEN);
+		return;
+	}
+	w->choice.snat_reason = ABI_SNAT_TUPLE_TAKEN;
+	note_backend(&w->choice);
+	if (choose_source(&w->choice, &p->tuple))
+		note_proxy(w->choice.proxy, 0);
+	else
+		refuse(v, p, s, ABI_PORTS_EXHAUSTED);
+}
+
 static __always_inline void walk_flow(const struct packet *p, struct verdict *v)
 {
-	if (walk_known(p, v))
+	if (walk_known(p, v) || !decide(p, v))
 		return;
-	if (decide(p, v) && !dry_run)
+	if (dry_run)
+		foresee(p, v);
+	else
 		commit(p, v);
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "api/client.hpp"
+#include "cli/local_checks.hpp"
 #include "cli/run.hpp"
 
 namespace {
@@ -51,6 +52,9 @@ int lbctl(const std::vector<std::string>& args) {
         {socket != nullptr ? proxip::cli::Text{socket} : proxip::cli::Text{}, read_file},
         std::cout,
         std::cerr,
+        [](const std::filesystem::path& path, const proxip::Error& error) {
+            return proxip::cli::examine_locally(path, error);
+        },
     };
     return proxip::cli::run(args, world);
 }

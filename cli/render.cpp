@@ -1,10 +1,13 @@
 #include "cli/render.hpp"
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 
 #include "api/version.hpp"
+#include "model/doctor_check.hpp"
 
 namespace proxip::cli {
 namespace {
@@ -34,6 +37,7 @@ struct ToText {
     std::string operator()(const api::Status& it) const { return text_of(it); }
     std::string operator()(const std::vector<api::StatsView>& it) const { return text_of(it); }
     std::string operator()(const api::Explain& it) const { return text_of(it); }
+    std::string operator()(const api::Doctor& it) const { return text_of(it); }
     std::string operator()(const api::Ended& it) const { return text_of(it); }
     std::string operator()(const api::Dump& it) const { return it.text; }
     std::string operator()(const api::Plan& it) const { return text_of(request, it); }
@@ -54,6 +58,9 @@ std::string warnings_note(const std::vector<std::string>& warnings) {
 std::string note_of(const api::Request& request, const api::Answer& answer) {
     if (const auto* plan = std::get_if<api::Plan>(&answer)) {
         return warnings_note(plan->warnings);
+    }
+    if (const auto* doctor = std::get_if<api::Doctor>(&answer)) {
+        return doctor->findings.empty() ? fmt::format("lbctl: {} checks, nothing is wrong\n", doctor->ok.size()) : "";
     }
     const auto* show = std::get_if<api::ConnShow>(&request);
     const auto* connections = std::get_if<std::vector<api::ConnView>>(&answer);
@@ -79,7 +86,12 @@ std::string render(const Error& error, Output output) {
 }
 
 int exit_code(const api::Request& request, const api::Answer& answer) {
+    constexpr int wrong = 1;
     constexpr int difference = 6;
+    if (const auto* doctor = std::get_if<api::Doctor>(&answer)) {
+        const auto& found = doctor->findings;
+        return std::ranges::find(found, name_of(Severity::error), &api::Finding::severity) == found.end() ? 0 : wrong;
+    }
     const auto* plan = std::get_if<api::Plan>(&answer);
     return std::holds_alternative<api::DiffRequest>(request) && plan != nullptr && !plan->changes.empty() ? difference
                                                                                                           : 0;

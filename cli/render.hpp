@@ -16,7 +16,7 @@ struct Rendered {
 
 [[nodiscard]] Rendered render(const api::Request& request, const api::Answer& answer, Output output);
 [[nodiscard]] std::string render(const Error& error, Output output); // a line for stderr
-// 0, or 6 when a diff found a difference.
+// 0; 6 when a diff found a difference; 1 when the doctor found an error.
 [[nodiscard]] int exit_code(const api::Request& request, const api::Answer& answer);
 
 // One for each kind of answer; `wide` adds columns.
@@ -31,6 +31,7 @@ struct Rendered {
 [[nodiscard]] std::string text_of(const api::ConnCount& count, bool wide);
 [[nodiscard]] std::string text_of(const api::Ended& ended);
 [[nodiscard]] std::string text_of(const api::Explain& explain);
+[[nodiscard]] std::string text_of(const api::Doctor& doctor);
 [[nodiscard]] std::string text_of(const api::Request& request, const api::Plan& plan);
 
 } // namespace proxip::cli

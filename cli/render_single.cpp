@@ -146,7 +146,25 @@ std::string text_of(const api::Explain& explain) {
     if (const auto& hop = explain.next_hop) {
         lines.add("next hop", fmt::format("{} on {} by {}", hop->mac, hop->interface, hop->via));
     }
+    if (const auto& connection = explain.connection) {
+        lines.add("connection", fmt::format("{} to {}, {}: {}", connection->client, connection->vip, connection->state,
+                                            connection->direction == "reply" ? "the packet is an answer of the backend"
+                                                                             : "the packet is the client's"));
+    }
+    for (const auto& why : explain.why) {
+        lines.add("why", why);
+    }
     return std::move(lines).take();
+}
+
+// The finding on one line, and below it why it matters and what mends it.
+std::string text_of(const api::Doctor& doctor) {
+    std::string text;
+    for (const auto& finding : doctor.findings) {
+        text += fmt::format("{:<8} {}: {} ({})\n", finding.severity, finding.subject, finding.what, finding.check);
+        text += fmt::format("         why  {}\n         fix  {}\n", finding.why, finding.fix);
+    }
+    return text;
 }
 
 std::string text_of(const api::Request& request, const api::Plan& plan) {

@@ -61,6 +61,9 @@ int tell(const Error& error, Output output, const World& world) {
 int perform(const Call& call, const Globals& globals, const World& world) {
     const auto answer = world.call(globals.socket, call.request, globals.timeout);
     if (!answer) {
+        if (std::holds_alternative<api::DoctorRequest>(call.request) && world.examine) {
+            world.out << render(call.request, world.examine(globals.socket, answer.error()), globals.output).out;
+        }
         return tell(answer.error(), globals.output, world);
     }
     if (call.wait) {

@@ -22,6 +22,8 @@ struct World {
     Environment environment;
     std::ostream& out;
     std::ostream& err;
+    // What can be found out without an agent, and why it was not reached.
+    std::function<api::Doctor(const std::filesystem::path&, const Error&)> examine = {};
 };
 
 [[nodiscard]] int run(const std::vector<std::string>& args, const World& world);

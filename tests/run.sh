@@ -17,10 +17,12 @@ catalogue() {
 format        |  60 | quick | clang-format agrees with every C++ file
 bpf-stack     |  60 | quick | the BPF stack as Linux 6.1 counts it
 layering      |  60 | quick | includes keep to the one-way rule
-docs          |  60 | quick | docs/configuration.md names the keys of the schema; links, and lbctl commands that are named, exist
+docs          |  60 | quick | docs/configuration.md names the keys of the schema, docs/doctor.md the checks; links, and lbctl commands that are named, exist
 unit          | 900 | quick | unit tests
 packet        | 600 | quick | packets through BPF_PROG_RUN
 fuzz          | 300 | quick | random and broken frames through BPF_PROG_RUN, 30 seconds, each judged
+explain       | 300 | quick | lbctl explain, and that every map stays as it was
+doctor        | 480 | quick | lbctl doctor: a healthy host, broken ones, and what mends them
 control       | 480 | quick | every lbctl command, its shape and what it does to traffic
 change        | 480 | quick | changes while traffic runs, leaving, batch, confirm, SIGHUP
 scale         | 300 | quick | 1,000 services of ten backends: all there; times are printed
@@ -72,12 +74,12 @@ body() { # NAME
         ;;
     bpf-stack) "$here/bpf_stack.py" "$root/build/release/bpf/proxip.bpf.o" ;;
     layering) "$here/layering.py" ;;
-    docs) "$here/docs_keys.py" && "$here/docs_links.py" ;;
+    docs) "$here/docs_keys.py" && "$here/docs_checks.py" && "$here/docs_links.py" ;;
     unit) "$bin/proxip_unit_tests" "~[load]" ;;
     load) "$bin/proxip_unit_tests" "[load]" ;;
     packet) "$bin/proxip_packet_tests" ;;
     fuzz) "$bin/proxip_frame_fuzz" --seconds 30 ;; # prints its random seed
-    control | change | scale | badfiles | attack | health | ports | survive | faults | upgrade | arp) "$here/network/$1.sh" ;;
+    explain | doctor | control | change | scale | badfiles | attack | health | ports | survive | faults | upgrade | arp) "$here/network/$1.sh" ;;
     main-*) "$here/network/main.sh" "${1#main-}" ;;
     main6-*) "$here/network/main.sh" "${1#main6-}" 6 ;;
     pmtu-*) "$here/network/pmtu.sh" "${1#pmtu-}" 4 ;;

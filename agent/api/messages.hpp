@@ -18,6 +18,7 @@
 #include "model/config.hpp"
 #include "model/diff.hpp"
 #include "model/result.hpp"
+#include "model/tcp_flags.hpp"
 
 namespace proxip::api {
 
@@ -53,10 +54,12 @@ struct ConnCountRequest {
     ConnFilter filter;
 };
 struct ExplainRequest {
-    SocketAddress from;                   // port 0: the agent takes 40000
-    ServiceAddress to;                    // a single port
-    std::optional<std::string> interface; // none: the one that the route to `from` uses
+    SocketAddress from;                           // port 0: the agent takes 40000
+    ServiceAddress to;                            // a single port
+    std::optional<std::string> interface;         // none: the one that the route to `from` uses
+    std::optional<TcpFlags> flags = std::nullopt; // none: a SYN to a VIP, an ACK to any other address
 };
+struct DoctorRequest {};
 struct DumpRequest {
     bool json = false;
 };
@@ -194,9 +197,9 @@ struct RollbackRequest {}; // back at once
 
 using Request =
     std::variant<StatusRequest, VersionRequest, DropsRequest, StatsRequest, ServiceShow, BackendShow, PoolShow,
-                 ConnShow, ConnCountRequest, ConnDel, ExplainRequest, DumpRequest, ServiceAdd, ServiceSet, ServiceDel,
-                 BackendAdd, BackendSet, BackendDel, BackendAdmin, ServerAdmin, PoolAdd, PoolSet, PoolDel, Batch,
-                 ValidateRequest, DiffRequest, ApplyRequest, ConfirmRequest, RollbackRequest>;
+                 ConnShow, ConnCountRequest, ConnDel, ExplainRequest, DoctorRequest, DumpRequest, ServiceAdd,
+                 ServiceSet, ServiceDel, BackendAdd, BackendSet, BackendDel, BackendAdmin, ServerAdmin, PoolAdd,
+                 PoolSet, PoolDel, Batch, ValidateRequest, DiffRequest, ApplyRequest, ConfirmRequest, RollbackRequest>;
 
 // None: it does not change anything by hand.
 [[nodiscard]] std::optional<Edit> edit_of(const Request& request);
@@ -325,14 +328,38 @@ struct Explain {
         std::string mac;
         std::string via; // "redirect" | "tc"
     };
+    struct Connection {        // that the packet belongs to
+        std::string direction; // "original": from the client | "reply": from the backend
+        std::string client;
+        std::string vip;
+        std::string state; // as conn show
+    };
     std::string verdict; // "forward" | "answer" | "drop" | "pass"
-    std::string reason;  // a drop reason's name, or why it forwards: "connection" (an existing one) | "new"
+    // A drop reason's name; why it forwards: "connection" (an existing one) | "new"; why it passes: "not_ours" |
+    // "not_attached" (no program of ours where it comes in)
+    std::string reason;
     std::optional<std::string> answer; // "tcp-rst" | "icmp" | "arp" | "echo"
     std::optional<std::string> service;
     std::optional<std::string> backend;
     std::optional<std::string> proxy; // address; the port too where it is known before the packet comes
     std::optional<std::string> snat_reason;
     std::optional<NextHop> next_hop;
+    std::optional<Connection> connection = std::nullopt;
+    std::vector<std::string> why = {}; // for people: what the reasons mean
+};
+
+struct Finding {
+    std::string severity; // "error" | "warning" | "note"
+    std::string check;    // model/doctor_check.hpp
+    std::string subject;
+    std::string what;
+    std::string why;
+    std::string fix; // the command that mends it
+};
+
+struct Doctor {
+    std::vector<Finding> findings; // the worst first
+    std::vector<std::string> ok;   // checks that found nothing
 };
 
 // What an apply costs, told by validate, diff and every change.
@@ -365,7 +392,7 @@ using Drops = std::map<std::string, std::uint64_t>; // every reason, also those 
 
 using Answer =
     std::variant<Version, Status, Drops, std::vector<StatsView>, std::vector<ServiceView>, std::vector<BackendView>,
-                 std::vector<PoolView>, std::vector<ConnView>, ConnCount, Ended, Explain, Dump, Plan>;
+                 std::vector<PoolView>, std::vector<ConnView>, ConnCount, Ended, Explain, Doctor, Dump, Plan>;
 
 // ---- JSON -----------------------------------------------------------------------------------------------------------
 

@@ -24,8 +24,8 @@ concept Of = std::same_as<std::remove_const_t<T>, Plain>;
 // ---- requests -------------------------------------------------------------------------------------------------------
 
 template <typename T>
-concept Bare = Of<T, StatusRequest> || Of<T, VersionRequest> || Of<T, DropsRequest> || Of<T, ConfirmRequest> ||
-               Of<T, RollbackRequest>;
+concept Bare = Of<T, StatusRequest> || Of<T, VersionRequest> || Of<T, DropsRequest> || Of<T, DoctorRequest> ||
+               Of<T, ConfirmRequest> || Of<T, RollbackRequest>;
 
 template <typename V, Bare T>
 void describe(V& /*v*/, T& /*it*/) {}
@@ -77,6 +77,7 @@ void describe(V& v, T& it) {
     v("from", it.from);
     v("to", it.to);
     v("interface", it.interface);
+    v("flags", it.flags);
 }
 
 template <typename V, Of<DumpRequest> T>
@@ -382,6 +383,14 @@ void describe(V& v, T& it) {
     v("via", it.via);
 }
 
+template <typename V, Of<Explain::Connection> T>
+void describe(V& v, T& it) {
+    v("direction", it.direction);
+    v("client", it.client);
+    v("vip", it.vip);
+    v("state", it.state);
+}
+
 template <typename V, Of<Explain> T>
 void describe(V& v, T& it) {
     v("verdict", it.verdict);
@@ -392,6 +401,24 @@ void describe(V& v, T& it) {
     v("proxy", it.proxy);
     v("snat_reason", it.snat_reason);
     v("next_hop", it.next_hop);
+    v("connection", it.connection);
+    v.defaulted("why", it.why);
+}
+
+template <typename V, Of<Finding> T>
+void describe(V& v, T& it) {
+    v("severity", it.severity);
+    v("check", it.check);
+    v("subject", it.subject);
+    v("what", it.what);
+    v("why", it.why);
+    v("fix", it.fix);
+}
+
+template <typename V, Of<Doctor> T>
+void describe(V& v, T& it) {
+    v("findings", it.findings);
+    v("ok", it.ok);
 }
 
 template <typename V, Of<Change> T>

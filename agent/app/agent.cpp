@@ -14,6 +14,7 @@
 
 #include "app/controller.hpp"
 #include "app/descriptors.hpp"
+#include "app/doctor.hpp"
 #include "app/handlers.hpp"
 #include "app/idle_watch.hpp"
 #include "app/neighbourhood.hpp"
@@ -127,7 +128,8 @@ class Agent {
         idle_.emplace(*controller_, *dataplane_);
         web_.emplace(loop_, [this] { return views_->readings(); });
         views_.emplace(*controller_, *dataplane_, *neighbourhood_, *pressure_, *web_);
-        handlers_.emplace(*controller_, *views_, *dataplane_);
+        doctor_.emplace(Doctor::Parts{*controller_, *dataplane_, *neighbourhood_, *web_, options_});
+        handlers_.emplace(*controller_, *views_, *dataplane_, *doctor_);
         return {};
     }
 
@@ -187,6 +189,7 @@ class Agent {
         await_trial();
         await_reschedule();
         web_->follow(controller_->running().agent);
+        doctor_->follow_change();
     }
 
     // An apply that is not confirmed in time is taken back to the moment, not at the next tick.
@@ -216,6 +219,7 @@ class Agent {
             if (!error) {
                 neighbourhood_->tick();
                 pressure_->tick();
+                doctor_->tick();
                 controller_->tick();
                 if (!dataplane_->go_on_ending()) { // else what waits for its end would be picked once more
                     idle_->tick();
@@ -269,6 +273,7 @@ class Agent {
     std::optional<IdleWatch> idle_;
     std::optional<Web> web_;
     std::optional<Views> views_;
+    std::optional<Doctor> doctor_;
     std::optional<Handlers> handlers_;
     std::unique_ptr<net::Monitor> monitor_;
     std::unique_ptr<serve::ControlServer> server_;

@@ -71,6 +71,10 @@ Result<api::Answer> Handlers::on(const api::ExplainRequest& request) {
     return answer(views_.explain(request));
 }
 
+Result<api::Answer> Handlers::on(const api::DoctorRequest& /*request*/) {
+    return api::Answer(doctor_.examine());
+}
+
 Result<api::Answer> Handlers::on(const api::DumpRequest& request) {
     return api::Answer(
         api::Dump{.text = write_config(controller_.running(), request.json ? Format::json : Format::toml),

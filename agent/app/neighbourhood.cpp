@@ -331,10 +331,12 @@ void Neighbourhood::refresh() {
             dataplane_.detach(attachment.index); // what is left of a hook whose interface was deleted
         }
     }
+    attach_trouble_.clear();
     for (const Interface& interface : config_.agent.interfaces) { // one that came back is attached again
         if (link_named(interface.name)) {
             if (auto attached = attach_one(config_.agent, interface); !attached) {
                 spdlog::warn("{}", attached.error().text());
+                attach_trouble_.emplace(interface.name, attached.error().message);
             }
         }
     }
@@ -431,7 +433,7 @@ void Neighbourhood::decided(const net::Claim& claim, std::optional<net::Mac> own
     }
     if (owner) {
         answered_.erase(claim.address);
-        owners_[claim.address] = *owner;
+        owners_[claim.address] = {.mac = *owner, .link = claim.link};
         spdlog::error("{} is also at {} on {}: not answered for until it is free", claim.address.text(),
                       net::mac_text(*owner), link_name(claim.link));
     } else {
@@ -462,8 +464,9 @@ std::vector<std::string> Neighbourhood::warnings() const {
                                       index ? "its hook could not be taken" : "there is no such interface"));
         }
     }
-    for (const auto& [address, mac] : owners_) {
-        out.push_back(fmt::format("{} is also at {}; it is not answered for", address.text(), net::mac_text(mac)));
+    for (const auto& [address, owner] : owners_) {
+        out.push_back(
+            fmt::format("{} is also at {}; it is not answered for", address.text(), net::mac_text(owner.mac)));
     }
     return out;
 }

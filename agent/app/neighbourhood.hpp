@@ -12,6 +12,7 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include "app/survey.hpp"
 #include "dataplane/dataplane.hpp"
 #include "model/config.hpp"
 #include "net/announce.hpp"
@@ -51,6 +52,10 @@ class Neighbourhood {
     [[nodiscard]] std::string link_name(std::uint32_t index) const;
     [[nodiscard]] Result<std::uint32_t> link_towards(const Address& address) const;
     [[nodiscard]] Result<std::uint32_t> link_named(const std::string& name) const;
+    [[nodiscard]] Survey survey() const;
+    [[nodiscard]] const std::set<std::uint32_t>& used_links() const { return used_links_; }
+    // Both are on-link, by the same route.
+    [[nodiscard]] bool on_one_segment(const Address& one, const Address& other) const;
 
   private:
     struct Target { // an endpoint and what is known of the way to it
@@ -81,6 +86,9 @@ class Neighbourhood {
     [[nodiscard]] dataplane::Local local_of(const Address& address) const;
     void claim(bool known);
     void decided(const net::Claim& claim, std::optional<net::Mac> owner);
+    [[nodiscard]] std::vector<Survey::Interface> survey_interfaces() const;
+    [[nodiscard]] std::map<policy::EndpointKey, Survey::Way> survey_ways() const;
+    [[nodiscard]] std::vector<Survey::Own> survey_own() const;
 
     boost::asio::io_context& loop_; // outlives this, and runs nothing when it ends
     bool publish_waits_ = false;
@@ -99,7 +107,12 @@ class Neighbourhood {
     std::set<Address> departing_vips_; // of the configuration before, until the data plane has the next one
     std::set<Address> proxies_;
     std::set<Address> answered_; // nobody else has them
-    std::map<Address, net::Mac> owners_;
+    struct Owner {
+        net::Mac mac{};
+        std::uint32_t link = 0;
+    };
+    std::map<Address, Owner> owners_;
+    std::map<std::string, std::string> attach_trouble_; // of interfaces that could not be attached (again)
 };
 
 } // namespace proxip::app

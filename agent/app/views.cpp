@@ -14,16 +14,6 @@ namespace proxip::app {
 
 namespace {
 
-std::string state_name(abi::abi_conn_state state) {
-    switch (state) {
-#define ABI_STATE_CASE(symbol, name)                                                                                   \
-    case abi::symbol: return name;
-        ABI_SHOWN_STATES(ABI_STATE_CASE)
-#undef ABI_STATE_CASE
-    default: return "";
-    }
-}
-
 void add(api::Directions& packets, api::Directions& bytes, const dataplane::BindingCounts& counts) {
     packets.in += counts.in.packets;
     packets.out += counts.out.packets;
@@ -55,6 +45,16 @@ std::unexpected<Error> not_found(std::string_view noun, std::string_view name) {
 }
 
 } // namespace
+
+std::string state_name(abi::abi_conn_state state) {
+    switch (state) {
+#define ABI_STATE_CASE(symbol, name)                                                                                   \
+    case abi::symbol: return name;
+        ABI_SHOWN_STATES(ABI_STATE_CASE)
+#undef ABI_STATE_CASE
+    default: return "";
+    }
+}
 
 std::optional<std::string> snat_reason_name(abi::abi_snat_reason reason) {
     switch (reason) {

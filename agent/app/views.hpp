@@ -47,6 +47,9 @@ class Views {
     [[nodiscard]] std::map<policy::Id, std::string> service_names() const;
     [[nodiscard]] Result<void> known(const std::optional<std::string>& service) const;
     [[nodiscard]] Result<void> ever_known(const std::optional<std::string>& service) const; // removed ones too
+    [[nodiscard]] bool is_vip(const Address& address) const;
+    [[nodiscard]] Result<dataplane::Question> question(const api::ExplainRequest& request) const;
+    void explain_choice(const abi::abi_decision& made, std::uint16_t called, api::Explain& out) const;
     [[nodiscard]] bool matches(const api::ConnFilter& filter, const dataplane::Connection& connection) const;
 
     const Controller& controller_;

@@ -88,11 +88,17 @@ struct RingUse {
     std::uint64_t capacity = 0;
 };
 
-struct Question { // for explain: a first packet
+struct Question { // for explain: a packet
     Protocol protocol = Protocol::tcp;
     SocketAddress from;
     SocketAddress to;
     std::uint32_t link = 0; // the interface it comes in by
+    std::uint8_t tcp_flags = abi::ABI_TCP_SYN;
+};
+
+struct Decision {
+    abi::abi_decision made{};
+    std::optional<Connection> connection; // that the packet belongs to, if it is there still
 };
 
 class Dataplane {
@@ -135,11 +141,15 @@ class Dataplane {
     [[nodiscard]] virtual std::map<std::string, std::uint64_t> events() const = 0; // what else is counted
     [[nodiscard]] virtual std::uint64_t live_connections() const = 0;
     virtual void each_connection(const std::function<bool(const Connection&)>& visit) const = 0; // until false
+    // Those that are half open, kept the client's address, and have had no answer, until false. A look at two cache
+    // lines of each slot that was ever used: 10 ms for a million.
+    virtual void each_unanswered(const std::function<bool(const Connection&)>& visit) const = 0;
+    [[nodiscard]] virtual double seconds_since_sweep() const = 0; // the data plane's own timer
     [[nodiscard]] virtual BindingCounts counts(policy::Id binding) const = 0;
     // What an earlier agent knew of a backend's health.
     [[nodiscard]] virtual bool is_down(policy::Id binding) const = 0;
     [[nodiscard]] virtual std::vector<RingUse> ring_use(const std::vector<policy::Id>& rings) const = 0;
-    [[nodiscard]] virtual Result<abi::abi_decision> explain(const Question& question) const = 0;
+    [[nodiscard]] virtual Result<Decision> explain(const Question& question) const = 0;
     // The interface behind a hop of the data plane, and whether packets leave it by redirect.
     [[nodiscard]] virtual std::uint32_t link_of(const abi::abi_hop& hop) const = 0;
 };

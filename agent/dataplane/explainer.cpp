@@ -5,7 +5,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "dataplane/first_packet.hpp"
+#include "dataplane/asked_packet.hpp"
 
 namespace proxip::dataplane {
 
@@ -16,7 +16,7 @@ Result<abi::abi_decision> ask(const Skeleton& dry_run, const Question& question,
     if (bpf_map_update_elem(decision_map, &key, &decision, BPF_ANY) != 0) {
         return fail_errno("explain: cannot clear the decision", errno);
     }
-    const auto frame = first_packet(question, destination_mac);
+    const auto frame = asked_packet(question, destination_mac);
     const auto frame_bytes = static_cast<std::uint32_t>(frame.size());
     std::vector<std::uint8_t> out(frame.size());
     xdp_md context{};

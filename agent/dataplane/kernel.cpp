@@ -126,6 +126,10 @@ class KernelDataplane final : public Dataplane {
     void each_connection(const std::function<bool(const Connection&)>& visit) const override {
         read_connections(*tables_, visit);
     }
+    void each_unanswered(const std::function<bool(const Connection&)>& visit) const override {
+        read_unanswered(*tables_, visit);
+    }
+    double seconds_since_sweep() const override { return read_seconds_since_sweep(*tables_); }
     bool is_down(policy::Id binding) const override {
         return (tables_->bindings[binding].flags & abi::ABI_BINDING_DOWN) != 0;
     }
@@ -135,17 +139,27 @@ class KernelDataplane final : public Dataplane {
     }
     std::uint32_t link_of(const abi::abi_hop& hop) const override { return surroundings_.link_of(hop); }
 
-    Result<abi::abi_decision> explain(const Question& question) const override {
+    Result<Decision> explain(const Question& question) const override {
         auto dry_run = load_object(*folders_, max_connections(), Purpose::dry_run);
         if (!dry_run) {
             return std::unexpected(dry_run.error());
         }
-        return ask(*dry_run, question, surroundings_.mac(question.link));
+        const auto made = ask(*dry_run, question, surroundings_.mac(question.link));
+        if (!made) {
+            return std::unexpected(made.error());
+        }
+        return Decision{.made = *made, .connection = connection_of(*made)};
     }
 
     [[nodiscard]] const Skeleton& skeleton() const { return skeleton_; }
 
   private:
+    [[nodiscard]] std::optional<Connection> connection_of(const abi::abi_decision& made) const {
+        const auto slot = made.known != 0 ? read_slot(*tables_, made.slot) : std::nullopt;
+        return slot && slot->state.generation == made.generation ? dataplane::connection_of(*tables_, *slot)
+                                                                 : std::nullopt;
+    }
+
     // What ran, if anything did, goes on with this agent's programs. Not before there is a configuration: the timer
     // takes its timeouts from it.
     Result<void> take_over() {

@@ -36,6 +36,11 @@ bool is_connection(const abi::abi_slot& slot) {
     return abi::abi_is_live(slot.state.state) != 0 || slot.state.state == abi::ABI_CLOSED;
 }
 
+// Not a copy: most slots are something else, and are left at the first look.
+bool is_unanswered(const abi::abi_slot& slot) {
+    return slot.state.state == abi::ABI_SYN && (slot.state.flags & abi::ABI_CONN_SNAT) == 0 && slot.out.packets == 0;
+}
+
 std::size_t used_slots(const KernelTables& tables) {
     return std::min<std::size_t>(tables.ledger[0].fresh_slots, tables.slots.size());
 }
@@ -148,6 +153,24 @@ void read_connections(const KernelTables& tables, const std::function<bool(const
     read_slots(tables, [&](std::uint32_t /*index*/, const abi::abi_slot& /*slot*/, const Connection& connection) {
         return visit(connection);
     });
+}
+
+void read_unanswered(const KernelTables& tables, const std::function<bool(const Connection&)>& visit) {
+    const std::uint32_t now = now_ticks();
+    for (std::uint32_t i = 0; i < used_slots(tables); ++i) {
+        if (!is_unanswered(tables.slots[i])) {
+            continue;
+        }
+        const auto slot = read_slot(tables, i);
+        const auto connection = slot && is_unanswered(*slot) ? decode(tables, *slot, now) : std::nullopt;
+        if (connection && !visit(*connection)) {
+            return;
+        }
+    }
+}
+
+double read_seconds_since_sweep(const KernelTables& tables) {
+    return seconds_between(static_cast<std::uint32_t>(tables.ledger[0].swept_at), now_ticks());
 }
 
 policy::References read_references(const KernelTables& tables) {

@@ -17,6 +17,9 @@ namespace proxip::dataplane {
 [[nodiscard]] std::map<std::string, std::uint64_t> read_events(const KernelTables& tables);
 [[nodiscard]] std::uint64_t read_live(const KernelTables& tables);
 void read_connections(const KernelTables& tables, const std::function<bool(const Connection&)>& visit);
+// Dataplane::each_unanswered()
+void read_unanswered(const KernelTables& tables, const std::function<bool(const Connection&)>& visit);
+[[nodiscard]] double read_seconds_since_sweep(const KernelTables& tables);
 
 // One slot as it was at one moment; none when no connection is in it.
 [[nodiscard]] std::optional<abi::abi_slot> read_slot(const KernelTables& tables, std::uint32_t index);

@@ -19,11 +19,9 @@
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/netlink.h>
-#include <linux/sockios.h>
-#include <net/if.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "dataplane/ethtool.hpp"
 #include "model/descriptor.hpp"
 
 namespace proxip::dataplane {
@@ -127,86 +125,14 @@ std::expected<std::uint64_t, int> xdp_features(const Descriptor& socket, std::ui
     return ask_for<std::uint64_t>(socket, question, netdev_xdp_features);
 }
 
-// ---- ethtool ----
-
-class Interface { // asked by ioctl
-  public:
-    [[nodiscard]] static Result<Interface> open(std::uint32_t ifindex) {
-        Interface out;
-        out.socket_ = Descriptor(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-        if (!out.socket_) {
-            return fail_errno("cannot open a socket for ethtool", errno);
-        }
-        out.name_.ifr_ifindex = static_cast<int>(ifindex);
-        if (out.ioctl(SIOCGIFNAME, out.name_) != 0) {
-            return fail_errno(fmt::format("interface {}", ifindex), errno);
-        }
-        return out;
-    }
-
-    // A struct of <linux/ethtool.h> and what follows it. 0, or a positive errno.
-    [[nodiscard]] int ethtool(void* command) const {
-        ifreq request = name_;
-        request.ifr_data = static_cast<char*>(command);
-        return ioctl(SIOCETHTOOL, request) == 0 ? 0 : errno;
-    }
-    [[nodiscard]] std::array<std::byte, ETH_ALEN> mac() const {
-        ifreq request = name_;
-        std::array<std::byte, ETH_ALEN> out{};
-        if (ioctl(SIOCGIFHWADDR, request) == 0) {
-            std::memcpy(out.data(), request.ifr_hwaddr.sa_data, out.size());
-        }
-        return out;
-    }
-
-  private:
-    [[nodiscard]] int ioctl(unsigned long what, ifreq& request) const { return ::ioctl(socket_.get(), what, &request); }
-
-    Descriptor socket_;
-    ifreq name_{};
-};
-
-// `Header`, then `count` elements of `size` bytes, as the kernel fills them in. It does so for the queues that there
-// are by then: room is left for ones that come up between two calls.
-template <typename Header>
-Result<std::vector<std::byte>> read_table(const Interface& interface, Header header, std::uint32_t count,
-                                          std::size_t size) {
-    std::vector<std::byte> table(sizeof header + (count + 4096) * size);
-    std::memcpy(table.data(), &header, sizeof header);
-    if (const int error = interface.ethtool(table.data()); error != 0) {
-        return fail_errno("cannot read the statistics of an interface", error);
-    }
-    table.erase(table.begin(), table.begin() + sizeof header);
-    return table;
-}
-
 bool counts_accepted_frames(std::string_view name) {
     return name.starts_with("tx_queue_") && name.ends_with("_xdp_xmit");
 }
 
 // Redirected frames that a veth has handed to its peer, all queues together. The counter of failures is of no use here:
 // without NAPI at the peer the kernel gives up before it counts (veth_xdp_xmit()).
-Result<std::uint64_t> accepted_frames(const Interface& interface, std::uint32_t statistics) {
-    ethtool_gstrings names_header{};
-    names_header.cmd = ETHTOOL_GSTRINGS;
-    names_header.string_set = ETH_SS_STATS;
-    names_header.len = statistics;
-    const auto names = read_table(interface, names_header, statistics, ETH_GSTRING_LEN);
-    ethtool_stats values_header{};
-    values_header.cmd = ETHTOOL_GSTATS;
-    values_header.n_stats = statistics;
-    const auto values = read_table(interface, values_header, statistics, sizeof(std::uint64_t));
-    if (!names || !values) {
-        return std::unexpected(names ? values.error() : names.error());
-    }
-    std::uint64_t sum = 0;
-    for (std::size_t at = 0; at < statistics; ++at) {
-        const auto* name = reinterpret_cast<const char*>(names->data()) + at * ETH_GSTRING_LEN;
-        if (counts_accepted_frames({name, ::strnlen(name, ETH_GSTRING_LEN)})) {
-            sum += load<std::uint64_t>(std::span(*values).subspan(at * sizeof sum));
-        }
-    }
-    return sum;
+Result<std::uint64_t> accepted_frames(const EthtoolDevice& device, std::uint32_t statistics) {
+    return device.sum_of(statistics, counts_accepted_frames);
 }
 
 // ---- the probe ----
@@ -221,7 +147,7 @@ struct ProbeFrame {
 };
 static_assert(sizeof(ProbeFrame) == ETH_ZLEN && std::has_unique_object_representations_v<ProbeFrame>);
 
-Result<void> send_probe(const Interface& interface, std::uint32_t ifindex, int probe_program) {
+Result<void> send_probe(const EthtoolDevice& interface, std::uint32_t ifindex, int probe_program) {
     ProbeFrame frame;
     frame.source = interface.mac();
     std::memcpy(frame.ifindex.data(), &ifindex, sizeof ifindex);
@@ -240,7 +166,7 @@ Result<void> send_probe(const Interface& interface, std::uint32_t ifindex, int p
 
 // Other traffic may move the counter too, but only where the peer has NAPI: it cannot make a false yes.
 Result<bool> veth_takes_redirects(std::uint32_t ifindex, std::uint32_t statistics, int probe_program) {
-    const auto interface = Interface::open(ifindex);
+    const auto interface = EthtoolDevice::open(ifindex);
     if (!interface) {
         return std::unexpected(interface.error());
     }
@@ -308,13 +234,13 @@ Result<bool> tried_redirect(std::uint32_t ifindex, int probe_program) {
 }
 
 Result<Driver> driver_of(std::uint32_t ifindex) {
-    const auto interface = Interface::open(ifindex);
-    if (!interface) {
-        return std::unexpected(interface.error());
+    const auto device = EthtoolDevice::open(ifindex);
+    if (!device) {
+        return std::unexpected(device.error());
     }
     ethtool_drvinfo info{};
     info.cmd = ETHTOOL_GDRVINFO;
-    const int error = interface->ethtool(&info);
+    const int error = device->ethtool(&info);
     if (error != 0 && error != EOPNOTSUPP) {
         return fail_errno(fmt::format("cannot read the driver of interface {}", ifindex), error);
     }

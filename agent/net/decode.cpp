@@ -68,7 +68,8 @@ std::optional<Link> decode_link(nlmsghdr& header) {
               .mac = attributes.value<Mac>(IFLA_ADDRESS).value_or(Mac{}),
               .mtu = attributes.value<std::uint32_t>(IFLA_MTU).value_or(0),
               .up = (info->ifi_flags & IFF_UP) != 0 && (info->ifi_flags & IFF_LOWER_UP) != 0,
-              .ethernet = info->ifi_type == ARPHRD_ETHER};
+              .ethernet = info->ifi_type == ARPHRD_ETHER,
+              .parent = attributes.value<std::uint32_t>(IFLA_LINK).value_or(0)};
     if (nlattr* nested = attributes.find(IFLA_LINKINFO)) {
         link.kind = Attributes<IFLA_INFO_MAX>(nested).text(IFLA_INFO_KIND);
     }
@@ -112,6 +113,15 @@ std::optional<Address> decode_address(nlmsghdr& header) {
     // With a peer, IFA_ADDRESS is the peer's and IFA_LOCAL the host's own; IPv6 without one has only IFA_ADDRESS.
     const auto local = attributes.address(IFA_LOCAL, info->ifa_family);
     return local ? local : attributes.address(IFA_ADDRESS, info->ifa_family);
+}
+
+std::optional<Assigned> decode_assigned(nlmsghdr& header) {
+    const auto address = decode_address(header);
+    const auto* info = body_of<ifaddrmsg>(header);
+    if (!address || info == nullptr) {
+        return std::nullopt;
+    }
+    return Assigned{.link = info->ifa_index, .address = *address, .prefix_length = info->ifa_prefixlen};
 }
 
 std::optional<Neighbour> decode_neighbour(nlmsghdr& header) {

@@ -16,6 +16,7 @@ namespace proxip::net {
 [[nodiscard]] std::vector<Connected>
 decode_connected(nlmsghdr& header); // several: one for each hop of a multipath route
 [[nodiscard]] std::optional<Address> decode_address(nlmsghdr& header);
+[[nodiscard]] std::optional<Assigned> decode_assigned(nlmsghdr& header);
 [[nodiscard]] std::optional<Neighbour> decode_neighbour(nlmsghdr& header);
 [[nodiscard]] bool is_permanent_neighbour(nlmsghdr& header);
 

@@ -109,16 +109,24 @@ class KernelNetlink final : public Netlink {
         });
     }
 
+    [[nodiscard]] Result<std::vector<Assigned>> assigned() override {
+        const Message request = make_message(RTM_GETADDR, dump_flags, ifaddrmsg{});
+        return collect<Assigned>("list the addresses", *request, [](nlmsghdr& header, std::vector<Assigned>& found) {
+            if (const auto assigned = decode_assigned(header)) {
+                found.push_back(*assigned);
+            }
+        });
+    }
+
+    [[nodiscard]] Result<bool> is_local(const Address& destination) override {
+        const auto found = find_route(destination);
+        return found ? Result<bool>(found->type == RTN_LOCAL) : std::unexpected(found.error());
+    }
+
     [[nodiscard]] Result<Route> route(const Address& destination) override {
-        rtmsg body{};
-        body.rtm_family = static_cast<std::uint8_t>(address_family(destination));
-        body.rtm_dst_len = static_cast<std::uint8_t>(destination.bits());
-        const Message request = make_message(RTM_GETROUTE, NLM_F_REQUEST, body);
-        put_address(*request, RTA_DST, destination);
-        std::optional<DecodedRoute> found;
-        const int error = channel_.ask(*request, [&found](nlmsghdr& header) { found = decode_route(header); });
-        if (error != 0 || !found) {
-            return no_route(destination, error != 0 ? error : EHOSTUNREACH);
+        const auto found = find_route(destination);
+        if (!found) {
+            return std::unexpected(found.error());
         }
         if (found->type != RTN_UNICAST) {
             return fail(ErrorCode::failed, fmt::format("{} is {}", destination.text(), route_type(found->type)));
@@ -154,6 +162,20 @@ class KernelNetlink final : public Netlink {
     }
 
   private:
+    [[nodiscard]] Result<DecodedRoute> find_route(const Address& destination) {
+        rtmsg body{};
+        body.rtm_family = static_cast<std::uint8_t>(address_family(destination));
+        body.rtm_dst_len = static_cast<std::uint8_t>(destination.bits());
+        const Message request = make_message(RTM_GETROUTE, NLM_F_REQUEST, body);
+        put_address(*request, RTA_DST, destination);
+        std::optional<DecodedRoute> found;
+        const int error = channel_.ask(*request, [&found](nlmsghdr& header) { found = decode_route(header); });
+        if (error != 0 || !found) {
+            return no_route(destination, error != 0 ? error : EHOSTUNREACH);
+        }
+        return *found;
+    }
+
     [[nodiscard]] int get_neighbour(std::uint32_t link, const Address& address, const Channel::Each& each) {
         const Message request = make_message(RTM_GETNEIGH, NLM_F_REQUEST, neighbour_body(link, address));
         put_address(*request, NDA_DST, address);

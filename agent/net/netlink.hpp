@@ -28,10 +28,17 @@ struct Link {
     std::string kind; // "veth", "bridge", "vlan", "tun", ...; "" for a physical device
     Mac mac{};
     std::uint32_t mtu = 0;
-    bool up = false;       // IFF_UP and carrier
-    bool ethernet = false; // ARPHRD_ETHER: packets have a link-layer header
+    bool up = false;          // IFF_UP and carrier
+    bool ethernet = false;    // ARPHRD_ETHER: packets have a link-layer header
+    std::uint32_t parent = 0; // of a VLAN or macvlan: the interface that it is on (IFLA_LINK); of a veth: its peer
 
     bool operator==(const Link&) const = default;
+};
+
+struct Assigned { // an address of the host
+    std::uint32_t link = 0;
+    Address address;
+    int prefix_length = 0;
 };
 
 struct Connected { // an on-link route of the main table
@@ -60,6 +67,9 @@ class Netlink {
     [[nodiscard]] virtual Result<std::optional<Link>> link(std::string_view name) = 0; // none: there is no such link
     [[nodiscard]] virtual Result<std::vector<Connected>> connected() = 0;
     [[nodiscard]] virtual Result<std::vector<Address>> addresses() = 0; // of the host, every interface
+    [[nodiscard]] virtual Result<std::vector<Assigned>> assigned() = 0; // the same, with where and how
+    // Would a packet to it be the host's own? Also by a route of type local without an address.
+    [[nodiscard]] virtual Result<bool> is_local(const Address& destination) = 0;
     // The kernel's own choice (RTM_GETROUTE), policy rules included. An error when there is none, when it is not to be
     // reached
     // ("no route to host"), and when the destination is an address of this host.

@@ -502,6 +502,8 @@ struct abi_decision {
 	__u16 proxy_port_be; /* 0: not known before the packet comes */
 	__u16 direction;     /* enum abi_direction */
 	__u32 via_tc;
+	__u32 slot;       /* with `known`, the connection; and below, which of those that the slot has held */
+	__u32 generation;
 	struct abi_hop hop;
 };
 

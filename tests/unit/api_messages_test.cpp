@@ -85,7 +85,8 @@ ServicePatch patch() {
 std::vector<Request> every_request() {
     const ConnFilter filter{"web", Address::parse("1.1.1.11").value(), SocketAddress::parse("1.1.1.12").value()};
     const ExplainRequest explain{SocketAddress::parse("1.1.1.11:4000").value(),
-                                 ServiceAddress::parse("tcp://1.1.1.80:80").value(), "eth0"};
+                                 ServiceAddress::parse("tcp://1.1.1.80:80").value(), "eth0",
+                                 proxip::TcpFlags::parse("syn,ack").value()};
     const ConfigText text{"[agent]\n", "lb.toml"};
     return {StatusRequest{},
             VersionRequest{},
@@ -104,6 +105,7 @@ std::vector<Request> every_request() {
             ConnDel{filter},
             ConnDel{{}, true},
             explain,
+            DoctorRequest{},
             DumpRequest{true},
             ServiceAdd{web()},
             ServiceSet{"web", patch()},
@@ -151,9 +153,16 @@ std::vector<std::pair<Request, Answer>> every_answer() {
     direct.proxy.reset();
     direct.snat_reason.reset();
     const StatsView stats{"web", 1, 2, {3, 4}, {5, 6}, {{"1.1.1.11:80", 1, 2, {3, 4}, {5, 6}}}};
-    const Explain explain{
-        "forward",     "new",       "tcp-rst", "web",
-        "1.1.1.12:80", "1.1.1.254", "hairpin", Explain::NextHop{"eth0", "02:00:00:00:00:01", "redirect"}};
+    const Explain explain{"forward",
+                          "new",
+                          "tcp-rst",
+                          "web",
+                          "1.1.1.12:80",
+                          "1.1.1.254",
+                          "hairpin",
+                          Explain::NextHop{"eth0", "02:00:00:00:00:01", "redirect"},
+                          Explain::Connection{"reply", "1.1.1.11:4000", "1.1.1.80:80", "established"},
+                          {"since"}};
     const Plan plan{8,      true, {{"change", "service[web].snat", "always", "auto", true}},
                     1024,   2048, 3,
                     {"hm"}, 512,  {{"default", 64512, 1, 3, 1024}},
@@ -171,6 +180,7 @@ std::vector<std::pair<Request, Answer>> every_answer() {
         {ConnDel{{}, true}, Ended{7}},
         {ExplainRequest{}, explain},
         {ExplainRequest{}, Explain{}},
+        {DoctorRequest{}, Doctor{{{"error", "mtu", "eth1", "what", "why", "fix"}}, {"xdp_mode"}}},
         {DumpRequest{}, Dump{"[agent]\n", 7}}};
     for (const auto& request : every_request()) {
         if (std::holds_alternative<ServiceAdd>(request) || request.index() > Request{ServiceAdd{}}.index()) {
@@ -274,8 +284,8 @@ TEST_CASE("the contract's keys") {
     CHECK(of(8) == Json{{"connections", 3}, {"closed", 1}});
     CHECK(of(9) == Json{{"ended", 7}});
     CHECK(of(10)["next_hop"] == Json{{"interface", "eth0"}, {"mac", "02:00:00:00:00:01"}, {"via", "redirect"}});
-    CHECK(keys(of(10)) ==
-          Names{"answer", "backend", "next_hop", "proxy", "reason", "service", "snat_reason", "verdict"});
+    CHECK(keys(of(10)) == Names{"answer", "backend", "connection", "next_hop", "proxy", "reason", "service",
+                                "snat_reason", "verdict", "why"});
     CHECK(of(11)["answer"].is_null());
     CHECK(encode(proxip::Error{ErrorCode::not_found, "m", "p"}) ==
           Json{{"code", "not_found"}, {"message", "m"}, {"path", "p"}});

@@ -69,11 +69,13 @@ class Memory final : public dataplane::Dataplane {
     [[nodiscard]] std::map<std::string, std::uint64_t> events() const override { return {}; }
     [[nodiscard]] std::uint64_t live_connections() const override { return 0; }
     void each_connection(const std::function<bool(const dataplane::Connection&)>&) const override {}
+    void each_unanswered(const std::function<bool(const dataplane::Connection&)>&) const override {}
+    [[nodiscard]] double seconds_since_sweep() const override { return 0; }
     [[nodiscard]] dataplane::BindingCounts counts(policy::Id) const override { return {}; }
     [[nodiscard]] bool is_down(policy::Id) const override { return false; }
     [[nodiscard]] std::vector<dataplane::RingUse> ring_use(const std::vector<policy::Id>&) const override { return {}; }
-    [[nodiscard]] Result<abi::abi_decision> explain(const dataplane::Question&) const override {
-        return abi::abi_decision{};
+    [[nodiscard]] Result<dataplane::Decision> explain(const dataplane::Question&) const override {
+        return dataplane::Decision{};
     }
     [[nodiscard]] std::uint32_t link_of(const abi::abi_hop&) const override { return 0; }
 

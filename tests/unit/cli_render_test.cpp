@@ -144,6 +144,42 @@ service      web
 )");
 }
 
+TEST_CASE("explain names the connection and says why") {
+    api::Explain explain;
+    explain.verdict = "forward";
+    explain.reason = "connection";
+    explain.connection = api::Explain::Connection{"reply", "1.1.1.11:4000", "1.1.1.80:80", "established"};
+    explain.why = {"the packet belongs to a connection"};
+    CHECK(table(api::ExplainRequest{}, explain) == R"(
+verdict      forward
+reason       connection
+connection   1.1.1.11:4000 to 1.1.1.80:80, established: the packet is an answer of the backend
+why          the packet belongs to a connection
+)");
+}
+
+TEST_CASE("doctor") {
+    const api::Doctor doctor{
+        {{"error", "mtu", "eth1", "it is narrow", "packets stick", "ip link set dev eth1 mtu 1500"}}, {"xdp_mode"}};
+    CHECK(table(api::DoctorRequest{}, doctor) == R"(
+error    eth1: it is narrow (mtu)
+         why  packets stick
+         fix  ip link set dev eth1 mtu 1500
+)");
+    const auto well = cli::render(api::DoctorRequest{}, api::Doctor{{}, {"xdp_mode", "mtu"}}, Output::table);
+    CHECK(well.out.empty());
+    CHECK(well.note == "lbctl: 2 checks, nothing is wrong\n");
+    CHECK(Json::parse(cli::render(api::DoctorRequest{}, doctor, Output::json).out) ==
+          Json{{"findings",
+                {{{"severity", "error"},
+                  {"check", "mtu"},
+                  {"subject", "eth1"},
+                  {"what", "it is narrow"},
+                  {"why", "packets stick"},
+                  {"fix", "ip link set dev eth1 mtu 1500"}}}},
+               {"ok", {"xdp_mode"}}});
+}
+
 TEST_CASE("a plan, as each command tells it") {
     api::Plan plan{7, false, {}, 1572864, 256ULL << 20, 6, {"web has no backend"}, 1572864};
     const api::ConfigText text{"", "lb.toml"};

@@ -38,7 +38,10 @@ struct Played {
                                [this](Millis time) { now += time; },
                                {{}, [](const std::string&) -> Result<std::string> { return ""; }},
                                out,
-                               err};
+                               err,
+                               [](const std::filesystem::path&, const proxip::Error&) {
+                                   return api::Doctor{{{"error", "agent_socket", "s", "what", "why", "fix"}}, {}};
+                               }};
         return cli::run(args, world);
     }
 };
@@ -121,4 +124,29 @@ TEST_CASE("drain --wait in vain") {
     CHECK(agent.run({"backend", "drain", "web", "1.1.1.11:80", "--wait", "1s"}) == 8);
     CHECK(agent.now - begin == Millis{1000});
     CHECK(agent.err.str() == "lbctl: web: 1 connection left after 1s\n");
+}
+
+TEST_CASE("doctor: an error makes it fail, a warning and a note do not") {
+    const auto code = [](std::vector<std::string> severities) {
+        api::Doctor doctor;
+        for (std::string& severity : severities) {
+            doctor.findings.push_back({std::move(severity), "mtu", "eth1", "what", "why", "fix"});
+        }
+        return Played{{doctor}}.run({"doctor"});
+    };
+    CHECK(code({}) == 0);
+    CHECK(code({"warning", "note"}) == 0);
+    CHECK(code({"error", "note"}) == 1);
+}
+
+TEST_CASE("doctor says what it can when no agent answers") {
+    Played played{{proxip::fail(ErrorCode::unreachable, "no agent listens here")}};
+    CHECK(played.run({"doctor", "-o", "json"}) == 3);
+    CHECK(Json::parse(played.out.str())["findings"][0]["check"] == "agent_socket");
+    CHECK(Json::parse(played.err.str())["error"]["code"] == "unreachable");
+    Played denied{{proxip::fail(ErrorCode::denied, "no")}};
+    CHECK(denied.run({"doctor"}) == 4);
+    Played other{{proxip::fail(ErrorCode::unreachable, "no agent listens here")}};
+    CHECK(other.run({"status"}) == 3);
+    CHECK(other.out.str().empty());
 }

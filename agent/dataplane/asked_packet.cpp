@@ -1,4 +1,4 @@
-#include "dataplane/first_packet.hpp"
+#include "dataplane/asked_packet.hpp"
 
 #include <linux/tcp.h>
 #include <linux/udp.h>
@@ -11,6 +11,7 @@ namespace proxip::dataplane {
 namespace {
 
 constexpr std::uint16_t window = 64240;
+constexpr std::size_t flags_offset = 13; // RFC 9293 section 3.1
 
 Bytes transport(const Question& question) {
     Bytes out;
@@ -19,9 +20,9 @@ Bytes transport(const Question& question) {
         header.source = policy::swap_port(question.from.port);
         header.dest = policy::swap_port(question.to.port);
         header.doff = sizeof header / 4;
-        header.syn = 1;
         header.window = policy::swap_port(window);
         append(out, header);
+        out[flags_offset] = question.tcp_flags;
     } else {
         udphdr header{};
         header.source = policy::swap_port(question.from.port);
@@ -34,7 +35,7 @@ Bytes transport(const Question& question) {
 
 } // namespace
 
-std::vector<std::uint8_t> first_packet(const Question& question, const Mac& destination_mac) {
+std::vector<std::uint8_t> asked_packet(const Question& question, const Mac& destination_mac) {
     constexpr Mac any_sender{2};
     return frame_around({.protocol = question.protocol,
                          .from = question.from,
