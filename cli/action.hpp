@@ -1,6 +1,6 @@
 #pragma once
 
-// What a command line becomes: a request for the agent, or a text that needs no agent.
+// What a command line becomes: a request for the agent, something to look on at, or a text that needs no agent.
 
 #include <filesystem>
 #include <optional>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "api/messages.hpp"
+#include "cli/rates.hpp"
 
 namespace proxip::cli {
 
@@ -31,11 +32,30 @@ struct Call {
     std::optional<DrainWait> wait;
 };
 
+struct TopWatch { // readings, one an interval
+    Millis interval{1000};
+    std::optional<std::uint32_t> count = std::nullopt; // none: until it is ended; off a terminal once
+    TopSort sort = TopSort::bits;
+    std::uint32_t clients = 10;
+};
+
+struct Follow { // what comes after the answer
+    api::Request request;
+    std::optional<std::uint64_t> count = std::nullopt; // then it is enough
+    std::optional<Millis> limit = std::nullopt;        // so long; with a count, too few by then is in vain
+    std::optional<std::string> write = std::nullopt;   // a capture file, instead of lines
+
+    [[nodiscard]] std::uint32_t snaplen() const {
+        const auto* trace = std::get_if<api::TraceRequest>(&request);
+        return trace == nullptr ? 0 : trace->snaplen;
+    }
+};
+
 struct Print { // help, completion, --version, a converted file
     std::string text;
     std::string note = {}; // for a person, on stderr
 };
 
-using Action = std::variant<Call, Print>;
+using Action = std::variant<Call, TopWatch, Follow, Print>;
 
 } // namespace proxip::cli

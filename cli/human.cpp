@@ -28,6 +28,16 @@ std::string human_count(std::uint64_t value) {
     return value < exact ? fmt::format("{}", value) : scaled(static_cast<double>(value), 1000, units);
 }
 
+std::string human_rate(double value) {
+    constexpr double exact = 10;
+    static constexpr std::string_view units[] = {"", "k", "M", "G", "T", "P"};
+    if (value < exact) {
+        const double tenths = std::round(value * 10) / 10;
+        return tenths == std::floor(tenths) ? fmt::format("{:.0f}", tenths) : fmt::format("{:.1f}", tenths);
+    }
+    return value < 1000 ? fmt::format("{:.0f}", value) : scaled(value, 1000, units);
+}
+
 std::string human_bytes(std::uint64_t value) {
     static constexpr std::string_view units[] = {" B", " KiB", " MiB", " GiB", " TiB", " PiB"};
     return scaled(static_cast<double>(value), 1024, units);

@@ -1,6 +1,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <exception>
 #include <fstream>
@@ -8,6 +9,8 @@
 #include <string>
 #include <thread>
 #include <vector>
+
+#include <sys/signalfd.h>
 
 #include "api/client.hpp"
 #include "cli/local_checks.hpp"
@@ -43,6 +46,16 @@ Result<std::string> read_file(const std::string& name) {
     return read_all(file, name);
 }
 
+// Kept for the rest of the process.
+int interrupt_descriptor() {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    return ::signalfd(-1, &set, SFD_CLOEXEC);
+}
+
 int lbctl(const std::vector<std::string>& args) {
     const char* socket = std::getenv("LBCTL_SOCKET"); // NOLINT(concurrency-mt-unsafe): there is one thread
     const proxip::cli::World world{
@@ -55,6 +68,9 @@ int lbctl(const std::vector<std::string>& args) {
         [](const std::filesystem::path& path, const proxip::Error& error) {
             return proxip::cli::examine_locally(path, error);
         },
+        proxip::cli::open_terminal,
+        proxip::api::Subscription::open,
+        interrupt_descriptor,
     };
     return proxip::cli::run(args, world);
 }

@@ -41,6 +41,9 @@ struct ToText {
     std::string operator()(const api::Ended& it) const { return text_of(it); }
     std::string operator()(const api::Dump& it) const { return it.text; }
     std::string operator()(const api::Plan& it) const { return text_of(request, it); }
+    // top.cpp makes rates of two of them, and follow.cpp shows what comes after it.
+    std::string operator()(const api::Top& /*it*/) const { return {}; }
+    std::string operator()(const api::Following& /*it*/) const { return {}; }
     template <typename T>
     std::string operator()(const T& it) const {
         return text_of(it, wide);

@@ -7,7 +7,9 @@
 
 #include <fmt/format.h>
 
+#include "cli/follow.hpp"
 #include "cli/render.hpp"
+#include "cli/top.hpp"
 
 namespace proxip::cli {
 namespace {
@@ -53,11 +55,6 @@ Result<void> wait_until_drained(const DrainWait& wait, const Globals& globals, c
     }
 }
 
-int tell(const Error& error, Output output, const World& world) {
-    world.err << render(error, output);
-    return exit_code(error.code);
-}
-
 int perform(const Call& call, const Globals& globals, const World& world) {
     const auto answer = world.call(globals.socket, call.request, globals.timeout);
     if (!answer) {
@@ -79,6 +76,11 @@ int perform(const Call& call, const Globals& globals, const World& world) {
 
 } // namespace
 
+int tell(const Error& error, Output output, const World& world) {
+    world.err << render(error, output);
+    return exit_code(error.code);
+}
+
 int run(const std::vector<std::string>& args, const World& world) {
     const auto parsed = parse(args, world.environment);
     if (!parsed.action) {
@@ -88,6 +90,10 @@ int run(const std::vector<std::string>& args, const World& world) {
     if (const auto* print = std::get_if<Print>(&*parsed.action)) {
         world.out << print->text;
         world.err << print->note;
+    } else if (const auto* watch = std::get_if<TopWatch>(&*parsed.action)) {
+        code = run_top(*watch, parsed.globals, world);
+    } else if (const auto* follow = std::get_if<Follow>(&*parsed.action)) {
+        code = run_follow(*follow, parsed.globals, world);
     } else {
         code = perform(std::get<Call>(*parsed.action), parsed.globals, world);
     }

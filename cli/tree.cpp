@@ -39,9 +39,9 @@ Tree::Tree(std::string_view only) : root_("Speaks to lbagent: a layer-4 load bal
     for (const auto& noun : nouns()) {
         root_.add_subcommand(std::string{noun.name}, std::string{noun.help})->group("Nouns")->require_subcommand(0, 1);
     }
-    const std::array tables{agent_commands(),   service_commands(), backend_commands(), server_commands(),
-                            pool_commands(),    conn_commands(),    config_commands(),  batch_commands(),
-                            convert_commands(), shell_commands()};
+    const std::array tables{agent_commands(),   watch_commands(),  trace_commands(),   service_commands(),
+                            backend_commands(), server_commands(), pool_commands(),    conn_commands(),
+                            config_commands(),  batch_commands(),  convert_commands(), shell_commands()};
     for (const auto& table : tables) {
         for (const Command& command : table) {
             if (only.empty() || command.noun == only) {

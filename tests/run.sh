@@ -50,6 +50,7 @@ health        | 480 | quick | checks of each kind: what is ill or gone is out, i
 survive       | 480 | quick | kill -9, no agent, restarts, --detach
 faults        | 480 | quick | what goes wrong around it: kills, files, neighbours, routes, interfaces, bpffs
 upgrade       | 300 | quick | a new agent over a running data plane, the same version or another
+watch         | 480 | quick | lbctl top, monitor and trace while traffic runs; nothing of a trace stays behind
 arp           | 480 | quick | VIPs and Proxy IPs in ARP
 quickstart    | 600 | quick | examples/quickstart.sh
 one-arm       | 300 | quick | examples/one-arm: one leg beside the servers, with and without the Proxy IP
@@ -72,14 +73,14 @@ body() { # NAME
     format)
         find "$root/agent" "$root/cli" "$root/tests" -name '*.[ch]pp' -print0 | xargs -0 clang-format-19 --dry-run --Werror
         ;;
-    bpf-stack) "$here/bpf_stack.py" "$root/build/release/bpf/proxip.bpf.o" ;;
+    bpf-stack) "$here/bpf_stack.py" "$root/build/release/bpf/proxip.bpf.o" && "$here/bpf_stack.py" "$root/build/release/bpf/trace.bpf.o" ;;
     layering) "$here/layering.py" ;;
     docs) "$here/docs_keys.py" && "$here/docs_checks.py" && "$here/docs_links.py" ;;
     unit) "$bin/proxip_unit_tests" "~[load]" ;;
     load) "$bin/proxip_unit_tests" "[load]" ;;
     packet) "$bin/proxip_packet_tests" ;;
     fuzz) "$bin/proxip_frame_fuzz" --seconds 30 ;; # prints its random seed
-    explain | doctor | control | change | scale | badfiles | attack | health | ports | survive | faults | upgrade | arp) "$here/network/$1.sh" ;;
+    explain | doctor | control | change | scale | badfiles | attack | health | ports | survive | faults | upgrade | watch | arp) "$here/network/$1.sh" ;;
     main-*) "$here/network/main.sh" "${1#main-}" ;;
     main6-*) "$here/network/main.sh" "${1#main6-}" 6 ;;
     pmtu-*) "$here/network/pmtu.sh" "${1#pmtu-}" 4 ;;

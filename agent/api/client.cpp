@@ -4,8 +4,10 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -36,18 +38,23 @@ std::unexpected<Error> closed_early() {
 
 class Call {
   public:
-    Call(const std::filesystem::path& path, milliseconds timeout) : path_(path), deadline_(Clock::now() + timeout) {}
+    Call(std::filesystem::path path, milliseconds timeout)
+        : path_(std::move(path)), deadline_(Clock::now() + timeout) {}
 
     Result<void> connect();
     Result<void> send(std::string_view bytes);
     Result<std::string> receive_body();
+    Result<std::string> exchange(const Request& request); // all three
+
+    void extend(milliseconds timeout) { deadline_ = Clock::now() + timeout; }
+    [[nodiscard]] int descriptor() const { return socket_.get(); }
 
   private:
     [[nodiscard]] Result<void> wait_for(short events) const;
     [[nodiscard]] Result<void> fill(void* to, std::size_t bytes) const;
     [[nodiscard]] std::unexpected<Error> cannot_connect(int error) const;
 
-    const std::filesystem::path& path_;
+    std::filesystem::path path_;
     Clock::time_point deadline_;
     Descriptor socket_;
 };
@@ -153,9 +160,7 @@ Result<std::string> Call::receive_body() {
     return body;
 }
 
-} // namespace
-
-Result<Answer> call(const std::filesystem::path& socket, const Request& request, milliseconds timeout) {
+Result<std::string> Call::exchange(const Request& request) {
     const auto body = request_body(request);
     if (body.size() > max_request_bytes) {
         return fail(ErrorCode::invalid,
@@ -164,19 +169,87 @@ Result<Answer> call(const std::filesystem::path& socket, const Request& request,
     const auto header = frame_header(body.size());
     std::string frame(header.begin(), header.end());
     frame += body;
-
-    Call one(socket, timeout);
-    if (auto connected = one.connect(); !connected) {
+    if (auto connected = connect(); !connected) {
         return std::unexpected(std::move(connected.error()));
     }
-    if (auto sent = one.send(frame); !sent) {
+    if (auto sent = send(frame); !sent) {
         return std::unexpected(std::move(sent.error()));
     }
-    const auto answer = one.receive_body();
-    if (!answer) {
-        return std::unexpected(answer.error());
+    return receive_body();
+}
+
+class Follower final : public Subscription {
+  public:
+    Follower(Call call, milliseconds timeout) : call_(std::move(call)), timeout_(timeout) {}
+
+    Result<std::optional<Item>> next(std::optional<milliseconds> patience, int interrupt) override;
+
+  private:
+    Call call_;
+    milliseconds timeout_; // for an item that has begun to arrive
+};
+
+// Poll's own timeout: negative for ever, and never longer than it can count.
+int poll_timeout(std::optional<Clock::time_point> until) {
+    if (!until) {
+        return -1;
     }
-    return parse_answer(request, *answer);
+    const auto left = std::chrono::ceil<milliseconds>(*until - Clock::now());
+    return static_cast<int>(std::clamp<milliseconds::rep>(left.count(), 0, 3'600'000));
+}
+
+Result<std::optional<Item>> Follower::next(std::optional<milliseconds> patience, int interrupt) {
+    const auto until = patience.transform([](milliseconds time) { return Clock::now() + time; });
+    for (;;) {
+        std::array<pollfd, 2> watched{pollfd{call_.descriptor(), POLLIN, 0}, pollfd{interrupt, POLLIN, 0}};
+        const int ready = ::poll(watched.data(), watched.size(), poll_timeout(until));
+        if (ready < 0 && errno != EINTR) {
+            return fail_errno("poll", errno);
+        }
+        if (ready > 0 && watched[1].revents != 0) {
+            return std::nullopt;
+        }
+        if (ready > 0 && watched[0].revents != 0) {
+            break;
+        }
+        if (until && Clock::now() >= *until) {
+            return std::nullopt;
+        }
+    }
+    call_.extend(timeout_);
+    const auto body = call_.receive_body();
+    if (!body) {
+        return body.error().code == ErrorCode::unreachable ? fail(ErrorCode::unreachable, "the agent ended")
+                                                           : std::unexpected(body.error());
+    }
+    auto item = parse_item(*body);
+    return item ? Result<std::optional<Item>>(std::move(*item)) : std::unexpected(std::move(item.error()));
+}
+
+} // namespace
+
+Result<Answer> call(const std::filesystem::path& socket, const Request& request, milliseconds timeout) {
+    Call one(socket, timeout);
+    const auto answer = one.exchange(request);
+    return answer ? parse_answer(request, *answer) : std::unexpected(answer.error());
+}
+
+Result<Subscription::Begun> Subscription::open(const std::filesystem::path& socket, const Request& request,
+                                               milliseconds timeout) {
+    Call one(socket, timeout);
+    const auto body = one.exchange(request);
+    if (!body) {
+        return std::unexpected(body.error());
+    }
+    auto answer = parse_answer(request, *body);
+    if (!answer) {
+        return std::unexpected(std::move(answer.error()));
+    }
+    auto* following = std::get_if<Following>(&*answer);
+    if (following == nullptr) {
+        return fail(ErrorCode::failed, "the agent does not follow this request");
+    }
+    return Begun{.answer = std::move(*following), .stream = std::make_unique<Follower>(std::move(one), timeout)};
 }
 
 } // namespace proxip::api

@@ -63,6 +63,31 @@ struct DoctorRequest {};
 struct DumpRequest {
     bool json = false;
 };
+struct TopRequest {             // everything that a live view needs, of one moment
+    std::uint32_t clients = 10; // those with the most connections; 0: none, and connections are not looked through
+};
+
+// ---- requests: following. The answer says that it begins; what comes after it is in stream.hpp ----------------------
+
+struct MonitorRequest {
+    std::vector<std::string> types = {}; // empty: all
+    std::uint32_t last = 0;              // so many that were before, first
+};
+struct TraceFilter { // what is said must all hold, in either direction of a connection
+    std::optional<Protocol> protocol = std::nullopt;
+    std::optional<SocketAddress> client = std::nullopt; // port 0: any port of that address
+    std::optional<std::string> service = std::nullopt;
+    std::optional<SocketAddress> backend = std::nullopt; // likewise
+    std::optional<Address> host = std::nullopt;          // source or destination, as it came or as it left
+    std::optional<std::uint16_t> port = std::nullopt;    // likewise
+    bool drops = false;                                  // only what was dropped
+};
+struct TraceRequest {
+    TraceFilter filter;
+    std::uint32_t snaplen = 256;  // bytes of a frame that are looked at and kept
+    std::uint32_t limit = 10'000; // packets a second; what is above is counted as lost
+    bool frames = false;          // the bytes as well
+};
 
 // ---- requests: changing ---------------------------------------------------------------------------------------------
 
@@ -195,11 +220,11 @@ struct ApplyRequest {
 struct ConfirmRequest {};  // what an apply is trying stays
 struct RollbackRequest {}; // back at once
 
-using Request =
-    std::variant<StatusRequest, VersionRequest, DropsRequest, StatsRequest, ServiceShow, BackendShow, PoolShow,
-                 ConnShow, ConnCountRequest, ConnDel, ExplainRequest, DoctorRequest, DumpRequest, ServiceAdd,
-                 ServiceSet, ServiceDel, BackendAdd, BackendSet, BackendDel, BackendAdmin, ServerAdmin, PoolAdd,
-                 PoolSet, PoolDel, Batch, ValidateRequest, DiffRequest, ApplyRequest, ConfirmRequest, RollbackRequest>;
+using Request = std::variant<StatusRequest, VersionRequest, DropsRequest, StatsRequest, ServiceShow, BackendShow,
+                             PoolShow, ConnShow, ConnCountRequest, ConnDel, ExplainRequest, DoctorRequest, DumpRequest,
+                             TopRequest, MonitorRequest, TraceRequest, ServiceAdd, ServiceSet, ServiceDel, BackendAdd,
+                             BackendSet, BackendDel, BackendAdmin, ServerAdmin, PoolAdd, PoolSet, PoolDel, Batch,
+                             ValidateRequest, DiffRequest, ApplyRequest, ConfirmRequest, RollbackRequest>;
 
 // None: it does not change anything by hand.
 [[nodiscard]] std::optional<Edit> edit_of(const Request& request);
@@ -322,6 +347,53 @@ struct StatsView {
     std::vector<Backend> backends;
 };
 
+struct Top {
+    struct Backend {
+        std::string address;
+        std::string state; // as in BackendView
+        std::string health;
+        std::uint64_t connections = 0;
+        std::uint64_t connections_total = 0;
+        Directions packets;
+        Directions bytes;
+    };
+    struct Service {
+        std::string name;
+        std::string address;
+        std::vector<Backend> backends;
+    };
+    struct Use {
+        std::string endpoint; // "tcp://1.1.1.11:80"
+        std::uint64_t in_use = 0;
+        std::uint64_t capacity = 0;
+    };
+    struct Pool {
+        std::string name;
+        std::uint64_t in_use = 0; // proxy ports, of all its addresses and endpoints
+        std::uint64_t capacity = 0;
+        std::optional<Use> fullest = std::nullopt; // the endpoint that is nearest to having none left
+    };
+    struct Client {
+        std::string address;
+        std::uint64_t connections = 0; // live
+        std::uint64_t proxy_ports = 0; // those that closed connections keep included
+    };
+    std::string time; // of the reading, RFC 3339
+    double at = 0;    // seconds of a clock that nobody sets: for rates between two readings
+    std::uint64_t generation = 0;
+    std::uint64_t connections = 0;
+    std::uint64_t max_connections = 0;
+    std::vector<Service> services;
+    std::map<std::string, std::uint64_t> drops; // by reason, those at 0 too
+    std::vector<Pool> pools;
+    std::vector<Client> clients; // the most connections first
+    std::uint32_t one_in = 1;    // clients: one connection of so many was looked at, and its numbers are scaled up
+};
+
+struct Following {                       // it begins
+    std::vector<std::string> interfaces; // trace: where packets are seen
+};
+
 struct Explain {
     struct NextHop {
         std::string interface;
@@ -390,9 +462,9 @@ struct Dump {
 
 using Drops = std::map<std::string, std::uint64_t>; // every reason, also those at 0
 
-using Answer =
-    std::variant<Version, Status, Drops, std::vector<StatsView>, std::vector<ServiceView>, std::vector<BackendView>,
-                 std::vector<PoolView>, std::vector<ConnView>, ConnCount, Ended, Explain, Doctor, Dump, Plan>;
+using Answer = std::variant<Version, Status, Drops, std::vector<StatsView>, std::vector<ServiceView>,
+                            std::vector<BackendView>, std::vector<PoolView>, std::vector<ConnView>, ConnCount, Ended,
+                            Explain, Doctor, Dump, Top, Following, Plan>;
 
 // ---- JSON -----------------------------------------------------------------------------------------------------------
 

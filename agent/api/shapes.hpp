@@ -85,6 +85,36 @@ void describe(V& v, T& it) {
     v.defaulted("json", it.json);
 }
 
+template <typename V, Of<TopRequest> T>
+void describe(V& v, T& it) {
+    v.defaulted("clients", it.clients);
+}
+
+template <typename V, Of<MonitorRequest> T>
+void describe(V& v, T& it) {
+    v.defaulted("types", it.types);
+    v.defaulted("last", it.last);
+}
+
+template <typename V, Of<TraceFilter> T>
+void describe(V& v, T& it) {
+    v("protocol", it.protocol);
+    v("client", it.client);
+    v("service", it.service);
+    v("backend", it.backend);
+    v("host", it.host);
+    v("port", it.port);
+    v.defaulted("drops", it.drops);
+}
+
+template <typename V, Of<TraceRequest> T>
+void describe(V& v, T& it) {
+    describe(v, it.filter);
+    v.defaulted("snaplen", it.snaplen);
+    v.defaulted("limit", it.limit);
+    v.defaulted("frames", it.frames);
+}
+
 template <typename V, Of<CheckPatch> T>
 void describe(V& v, T& it) {
     v("type", it.type);
@@ -374,6 +404,65 @@ void describe(V& v, T& it) {
     v("packets", it.packets);
     v("bytes", it.bytes);
     v("backends", it.backends);
+}
+
+template <typename V, Of<Top::Backend> T>
+void describe(V& v, T& it) {
+    v("address", it.address);
+    v("state", it.state);
+    v("health", it.health);
+    v("connections", it.connections);
+    v("connections_total", it.connections_total);
+    v("packets", it.packets);
+    v("bytes", it.bytes);
+}
+
+template <typename V, Of<Top::Service> T>
+void describe(V& v, T& it) {
+    v("name", it.name);
+    v("address", it.address);
+    v("backends", it.backends);
+}
+
+template <typename V, Of<Top::Use> T>
+void describe(V& v, T& it) {
+    v("endpoint", it.endpoint);
+    v("in_use", it.in_use);
+    v("capacity", it.capacity);
+}
+
+template <typename V, Of<Top::Pool> T>
+void describe(V& v, T& it) {
+    v("name", it.name);
+    v("in_use", it.in_use);
+    v("capacity", it.capacity);
+    v("fullest", it.fullest);
+}
+
+template <typename V, Of<Top::Client> T>
+void describe(V& v, T& it) {
+    v("address", it.address);
+    v("connections", it.connections);
+    v("proxy_ports", it.proxy_ports);
+}
+
+template <typename V, Of<Top> T>
+void describe(V& v, T& it) {
+    v("time", it.time);
+    v("at", it.at);
+    v("generation", it.generation);
+    v("connections", it.connections);
+    v("max_connections", it.max_connections);
+    v("services", it.services);
+    v("drops", it.drops);
+    v("pools", it.pools);
+    v("clients", it.clients);
+    v("one_in", it.one_in);
+}
+
+template <typename V, Of<Following> T>
+void describe(V& v, T& it) {
+    v("interfaces", it.interfaces);
 }
 
 template <typename V, Of<Explain::NextHop> T>

@@ -33,6 +33,12 @@ int depth_of(std::string_view text) {
     return deepest;
 }
 
+std::string dump(const Json& value) {
+    return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+} // namespace
+
 Result<Json> parse_json(std::string_view body) {
     if (depth_of(body) > max_depth) {
         return fail(ErrorCode::invalid, fmt::format("JSON nested deeper than {} levels", max_depth));
@@ -46,11 +52,6 @@ Result<Json> parse_json(std::string_view body) {
     }
 }
 
-std::string dump(const Json& value) {
-    return value.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-// {"code","message","path"} back to the error that it was.
 Error error_from(const Json& value) {
     const auto text = [&value](const char* key) {
         const auto place = value.find(key);
@@ -61,8 +62,6 @@ Error error_from(const Json& value) {
     }
     return Error{parse_code(text("code")).value_or(ErrorCode::failed), text("message"), text("path")};
 }
-
-} // namespace
 
 std::string request_body(const Request& request) {
     return dump(encode(request));

@@ -5,11 +5,16 @@
 #include <string>
 #include <string_view>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "api/messages.hpp"
 
 namespace proxip::api {
 
 inline constexpr int max_depth = 32; // of nested arrays and objects: no message has more than a dozen
+
+[[nodiscard]] Result<nlohmann::json> parse_json(std::string_view body);
+[[nodiscard]] Error error_from(const nlohmann::json& value); // {"code","message","path"} back to the error that it was
 
 [[nodiscard]] std::string request_body(const Request& request);
 [[nodiscard]] Result<Request> parse_request(std::string_view body);

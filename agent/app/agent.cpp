@@ -15,11 +15,14 @@
 #include "app/controller.hpp"
 #include "app/descriptors.hpp"
 #include "app/doctor.hpp"
+#include "app/events.hpp"
 #include "app/handlers.hpp"
 #include "app/idle_watch.hpp"
+#include "app/leaving_watch.hpp"
 #include "app/neighbourhood.hpp"
 #include "app/notify.hpp"
 #include "app/pressure_watch.hpp"
+#include "app/tracing.hpp"
 #include "app/views.hpp"
 #include "app/web.hpp"
 #include "dataplane/kernel.hpp"
@@ -72,6 +75,10 @@ std::string reloading() {
     return fmt::format("RELOADING=1\nMONOTONIC_USEC={}", now.tv_sec * 1'000'000LL + now.tv_nsec / 1000);
 }
 
+std::string caller_text(const serve::Peer& peer) {
+    return fmt::format("uid {}, pid {}", peer.uid, peer.pid);
+}
+
 class Agent {
   public:
     explicit Agent(const Options& options) : options_(options), signals_(loop_, SIGTERM, SIGINT, SIGHUP) {}
@@ -85,8 +92,11 @@ class Agent {
         await_tick();
         follow_change();
         notify_systemd("READY=1");
-        spdlog::info("ready: generation {}, {} services", controller_->generation(),
-                     controller_->running().services.size());
+        events_.publish(spdlog::level::info,
+                        {.type = "agent",
+                         .state = adopted_ ? "adopted" : "started",
+                         .message = fmt::format("ready: generation {}, {} services", controller_->generation(),
+                                                controller_->running().services.size())});
         loop_.run();
         notify_systemd("STOPPING=1");
         spdlog::info("ended; the data plane stays");
@@ -113,23 +123,27 @@ class Agent {
             return std::unexpected(dataplane.error());
         }
         dataplane_ = std::move(*dataplane);
-        auto neighbourhood = Neighbourhood::start(loop_, *dataplane_);
+        adopted_ = dataplane_->generation() != 0;
+        auto neighbourhood = Neighbourhood::start(loop_, *dataplane_, events_);
         if (!neighbourhood) {
             return std::unexpected(neighbourhood.error());
         }
         neighbourhood_ = std::move(*neighbourhood);
         checker_ = probe::Checker::make(
             loop_, [this](const probe::Target& target, const probe::Outcome& outcome) { probed(target, outcome); });
-        controller_.emplace(Controller::Parts{*dataplane_, *store_, *neighbourhood_, *checker_});
+        controller_.emplace(Controller::Parts{*dataplane_, *store_, *neighbourhood_, *checker_, events_});
+        events_.number_by([this] { return controller_->generation(); });
         if (auto begun = controller_->begin(file->config, file->text); !begun) {
             return begun;
         }
-        pressure_.emplace(*controller_, *dataplane_);
+        pressure_.emplace(*controller_, *dataplane_, events_);
+        leaving_.emplace(*controller_, *dataplane_, events_);
         idle_.emplace(*controller_, *dataplane_);
         web_.emplace(loop_, [this] { return views_->readings(); });
         views_.emplace(*controller_, *dataplane_, *neighbourhood_, *pressure_, *web_);
         doctor_.emplace(Doctor::Parts{*controller_, *dataplane_, *neighbourhood_, *web_, options_});
         handlers_.emplace(*controller_, *views_, *dataplane_, *doctor_);
+        tracing_.emplace(loop_, *controller_, *views_, *neighbourhood_, *dataplane_);
         return {};
     }
 
@@ -140,18 +154,36 @@ class Agent {
             return std::unexpected(monitor.error());
         }
         monitor_ = std::move(*monitor);
-        auto server = serve::ControlServer::listen(loop_, options_.socket,
-                                                   [this](const api::Request& request, const serve::Peer& /*peer*/) {
-                                                       auto answer = handlers_->handle(request);
-                                                       follow_change();
-                                                       return answer;
-                                                   },
-                                                   {});
+        auto server = serve::ControlServer::listen(
+            loop_, options_.socket,
+            [this](const api::Request& request, const serve::Peer& peer) {
+                const Events::OnBehalf asked(events_, caller_text(peer));
+                auto answer = handlers_->handle(request);
+                follow_change();
+                return answer;
+            },
+            {}, [this](const api::Request& request, const serve::Peer& /*peer*/) { return followed(request); });
         if (!server) {
             return std::unexpected(server.error());
         }
         server_ = std::move(*server);
         return {};
+    }
+
+    // What a request that follows gets, and from where.
+    Result<serve::ControlServer::Followed> followed(const api::Request& request) {
+        if (const auto* monitor = std::get_if<api::MonitorRequest>(&request)) {
+            for (const std::string& type : monitor->types) {
+                if (auto known = api::check_event_type(type); !known) {
+                    return std::unexpected(std::move(known.error()).within("types"));
+                }
+            }
+            return serve::ControlServer::Followed{.answer = {}, .backlog = events_.follow(*monitor)};
+        }
+        if (const auto* trace = std::get_if<api::TraceRequest>(&request)) {
+            return tracing_->follow(*trace);
+        }
+        return fail(ErrorCode::refused, "this agent cannot follow that");
     }
 
     void await_signal() {
@@ -171,15 +203,18 @@ class Agent {
     void reload() {
         notify_systemd(reloading());
         auto file = load_file(options_.config);
-        auto applied = file ? controller_->commit_own_file(file->config, file->text)
+        auto applied = file ? controller_->commit_own_file(file->config, file->text, "reload")
                             : Result<Controller::Outcome>(std::unexpected(file.error()));
         if (applied) {
-            spdlog::info("{} applied: generation {}", options_.config.string(), applied->generation);
+            events_.publish(
+                spdlog::level::info,
+                {.type = "file",
+                 .state = "applied",
+                 .message = fmt::format("{} applied: generation {}", options_.config.string(), applied->generation)});
             notify_systemd(fmt::format("READY=1\nSTATUS=generation {}", applied->generation));
             follow_change();
         } else {
             controller_->refuse_file(applied.error().text());
-            spdlog::error("not reloaded, generation {} runs on: {}", controller_->generation(), applied.error().text());
             notify_systemd("READY=1\nSTATUS=not reloaded: " + applied.error().text());
         }
     }
@@ -220,6 +255,7 @@ class Agent {
                 neighbourhood_->tick();
                 pressure_->tick();
                 doctor_->tick();
+                leaving_->tick();
                 controller_->tick();
                 if (!dataplane_->go_on_ending()) { // else what waits for its end would be picked once more
                     idle_->tick();
@@ -264,17 +300,21 @@ class Agent {
     asio::steady_timer trial_timer_{loop_};
     std::optional<Trial::Clock::time_point> trial_deadline_; // that the timer waits for
     std::optional<policy::Instant> reschedule_at_;
+    Events events_;
+    bool adopted_ = false; // a data plane ran already
     std::unique_ptr<store::Store> store_;
     std::unique_ptr<dataplane::Dataplane> dataplane_;
     std::unique_ptr<Neighbourhood> neighbourhood_;
     std::unique_ptr<probe::Checker> checker_;
     std::optional<Controller> controller_;
     std::optional<PressureWatch> pressure_;
+    std::optional<LeavingWatch> leaving_;
     std::optional<IdleWatch> idle_;
     std::optional<Web> web_;
     std::optional<Views> views_;
     std::optional<Doctor> doctor_;
     std::optional<Handlers> handlers_;
+    std::optional<Tracing> tracing_;
     std::unique_ptr<net::Monitor> monitor_;
     std::unique_ptr<serve::ControlServer> server_;
 };

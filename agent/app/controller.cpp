@@ -26,13 +26,6 @@ void log_dropped(const Config& running, const Config& file) {
     }
 }
 
-void log_basis(const Service& service, policy::Basis before, policy::Basis now) {
-    if (now != before) {
-        const auto level = now == policy::Basis::checks ? spdlog::level::info : spdlog::level::warn;
-        spdlog::log(level, "service {}: {}", service.name, policy::basis_text(now));
-    }
-}
-
 } // namespace
 
 // ---- start
@@ -60,7 +53,6 @@ Result<void> Controller::begin(const Config& file, const std::string& text) {
         }
         if (trial_) {
             refuse_file("it changed, but an apply waits to be confirmed: reload when that is decided");
-            spdlog::warn("the file is not applied: {}", file_trouble_);
             return {};
         }
         spdlog::info("the file changed since it was last applied");
@@ -70,7 +62,7 @@ Result<void> Controller::begin(const Config& file, const std::string& text) {
         parts_.neighbourhood.refresh();
     }
     const Config before = running_;
-    auto applied = commit_own_file(file, text);
+    auto applied = commit_own_file(file, text, "start");
     if (!applied) {
         return std::unexpected(applied.error());
     }
@@ -287,6 +279,9 @@ Result<Controller::Outcome> Controller::commit(Change change) {
         outcome.warnings.push_back("taken, but its state is not renamed yet: " + committed.error().text());
     }
     outcome.generation = generation_;
+    if (!same) {
+        tell_change(change, outcome);
+    }
     return outcome;
 }
 
@@ -316,13 +311,20 @@ void Controller::settle(const Change& change, std::uint64_t generation, policy::
 }
 
 Result<Controller::Outcome> Controller::commit_file(const Config& file, std::optional<Millis> confirm) {
-    return commit({.config = file, .overlay = overlay_.after_apply(file), .applied = file, .confirm = confirm});
+    return commit(
+        {.config = file, .overlay = overlay_.after_apply(file), .applied = file, .confirm = confirm, .by = "apply"});
 }
 
-Result<Controller::Outcome> Controller::commit_own_file(const Config& file, const std::string& text) {
-    auto outcome =
-        commit({.config = file, .overlay = overlay_.after_apply(file), .applied = file, .digest = store::digest(text)});
-    refuse_file(outcome ? "" : outcome.error().text());
+Result<Controller::Outcome> Controller::commit_own_file(const Config& file, const std::string& text,
+                                                        std::string_view by) {
+    auto outcome = commit({.config = file,
+                           .overlay = overlay_.after_apply(file),
+                           .applied = file,
+                           .digest = store::digest(text),
+                           .by = by});
+    if (outcome) {
+        file_trouble_.clear();
+    }
     return outcome;
 }
 
@@ -335,8 +337,16 @@ void Controller::record(const probe::Target& target, const probe::Outcome& outco
         return;
     }
     const bool up = health_.state(target.service, target.backend) == policy::Health::up;
-    spdlog::log(up ? spdlog::level::info : spdlog::level::warn, "service {}: backend {} is {} ({})", target.service,
-                target.backend.text(), up ? "up" : "down", outcome.detail);
+    const std::string backend = target.backend.text();
+    const std::string state = up ? "up" : "down";
+    parts_.events.publish(
+        up ? spdlog::level::info : spdlog::level::warn,
+        {.type = "backend",
+         .state = state,
+         .message = fmt::format("service {}: backend {} is {} ({})", target.service, backend, state, outcome.detail),
+         .service = target.service,
+         .backend = backend,
+         .reason = outcome.detail});
     // Unknown counts as up: a first good answer changes nothing.
     if (!up || before != policy::Health::unknown) {
         // Between two reschedules checks are answered, also where they take long and backends die one by one.
@@ -370,7 +380,7 @@ void Controller::adopt_rotations(policy::Instant now) {
             due_ = std::min(due_.value_or(*rotation.next_step), *rotation.next_step);
         }
         if (const auto former = before.find(service.name); former != before.end()) {
-            log_basis(service, former->second.basis, rotation.basis);
+            tell_basis(service, former->second.basis, rotation.basis);
         }
         for (std::size_t i = 0; i < rotation.shares.size(); ++i) {
             const Backend& backend = service.backends[i];

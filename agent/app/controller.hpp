@@ -11,6 +11,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "app/events.hpp"
 #include "app/health_book.hpp"
 #include "app/neighbourhood.hpp"
 #include "app/overlay.hpp"
@@ -31,6 +32,7 @@ class Controller {
         store::Store& store;
         Neighbourhood& neighbourhood;
         probe::Checker& checker;
+        Events& events;
     };
 
     explicit Controller(Parts parts) : parts_(parts) {}
@@ -46,6 +48,7 @@ class Controller {
         std::optional<std::string> digest = std::nullopt; // of the agent's own file, when it was read for this
         std::optional<Millis> confirm = std::nullopt;     // it goes back after so long
         bool goes_back = false;
+        std::string_view by = "hand"; // who wants it, as api::Event has it
     };
     struct Outcome {
         std::uint64_t generation = 0;
@@ -57,7 +60,7 @@ class Controller {
     // Refused while an apply waits to be confirmed, unless it is one that must be confirmed itself.
     [[nodiscard]] Result<Outcome> commit(Change change);
     [[nodiscard]] Result<Outcome> commit_file(const Config& file, std::optional<Millis> confirm); // somebody's
-    [[nodiscard]] Result<Outcome> commit_own_file(const Config& file, const std::string& text);   // the agent's own
+    [[nodiscard]] Result<Outcome> commit_own_file(const Config& file, const std::string& text, std::string_view by);
     // What commit() would say, without doing it.
     [[nodiscard]] Result<Outcome> plan(const Config& config, const Overlay& overlay);
     [[nodiscard]] Result<Outcome> plan_file(const Config& file) { return plan(file, overlay_.after_apply(file)); }
@@ -65,7 +68,7 @@ class Controller {
     // The apply that waits to be confirmed, if there is one: it stays, or what ran before comes back.
     [[nodiscard]] const std::optional<Trial>& trial() const { return trial_; }
     [[nodiscard]] Result<Outcome> confirm();
-    [[nodiscard]] Result<Outcome> roll_back();
+    [[nodiscard]] Result<Outcome> roll_back(std::string_view by = "rollback");
     void end_trial_if_due();
 
     // From time to time: ids of what was removed are free when nothing names them any more.
@@ -91,11 +94,12 @@ class Controller {
         policy::Id binding = 0;
     };
     [[nodiscard]] std::vector<Leaving> leaving() const;
+    [[nodiscard]] bool is_named(policy::Id binding) const { return named_.bindings.contains(binding); }
     [[nodiscard]] std::string service_name(const ServiceAddress& address) const; // removed ones too, as far as known
     [[nodiscard]] bool knows_service(const std::string& name) const;
 
     // Why the agent's own file, as it is now, does not run; "" when it does.
-    void refuse_file(const std::string& why) { file_trouble_ = why; }
+    void refuse_file(const std::string& why);
     [[nodiscard]] const std::string& file_trouble() const { return file_trouble_; }
 
     [[nodiscard]] bool drift() const { return !diff(applied_, running_).empty(); }
@@ -126,6 +130,8 @@ class Controller {
     // After the data plane took them.
     void adopt_rotations(policy::Instant now);
     void reset_connections(const std::set<policy::Id>& bindings);
+    void tell_basis(const Service& service, policy::Basis before, policy::Basis now);
+    void tell_change(const Change& change, const Outcome& outcome);
     [[nodiscard]] Result<Prepared> prepare(const Config& config, const Overlay& overlay, policy::Instant now);
     [[nodiscard]] Result<void> install(const Config& config, Prepared prepared, std::uint64_t generation,
                                        bool ours_already);

@@ -49,7 +49,10 @@ Result<Controller::Outcome> Controller::confirm() {
         return std::unexpected(committed.error());
     }
     trial_.reset();
-    spdlog::info("generation {} is confirmed", generation_);
+    parts_.events.publish(spdlog::level::info, {.type = "generation",
+                                                .state = fmt::format("{}", generation_),
+                                                .message = fmt::format("generation {} is confirmed", generation_),
+                                                .by = "confirm"});
     const auto ports = policy::port_arithmetic(running_);
     return Outcome{.generation = generation_,
                    .changes = {},
@@ -58,7 +61,7 @@ Result<Controller::Outcome> Controller::confirm() {
                    .ports_before = ports.bytes};
 }
 
-Result<Controller::Outcome> Controller::roll_back() {
+Result<Controller::Outcome> Controller::roll_back(std::string_view by) {
     if (!trial_) {
         return fail(ErrorCode::refused, fmt::format("no apply waits to be confirmed: generation {} runs", generation_));
     }
@@ -68,10 +71,16 @@ Result<Controller::Outcome> Controller::roll_back() {
                            .overlay = Overlay(former.overlay),
                            .applied = former.applied,
                            .digest = former.file_digest,
-                           .goes_back = true});
+                           .goes_back = true,
+                           .by = by});
     if (outcome) {
-        spdlog::warn("generation {} is taken back: generation {} is generation {} again", tried, outcome->generation,
-                     former.generation);
+        parts_.events.publish(
+            spdlog::level::warn,
+            {.type = "generation",
+             .state = fmt::format("{}", outcome->generation),
+             .message = fmt::format("generation {} is taken back: generation {} is generation {} again", tried,
+                                    outcome->generation, former.generation),
+             .by = std::string(by)});
     }
     return outcome;
 }
@@ -81,7 +90,7 @@ void Controller::end_trial_if_due() {
         return;
     }
     spdlog::warn("generation {} was not confirmed in {}", generation_, duration_text(trial_->limit()));
-    if (auto done = roll_back(); !done) { // tried again at the next tick
+    if (auto done = roll_back("timeout"); !done) { // tried again at the next tick
         spdlog::error("cannot go back to generation {}: {}", trial_->former().generation, done.error().text());
     }
 }

@@ -81,6 +81,19 @@ Result<api::Answer> Handlers::on(const api::DumpRequest& request) {
                   .generation = controller_.generation()});
 }
 
+Result<api::Answer> Handlers::on(const api::TopRequest& request) {
+    return api::Answer(views_.top(request));
+}
+
+// The control socket gives those that follow to follow().
+Result<api::Answer> Handlers::on(const api::MonitorRequest& /*request*/) {
+    return fail(ErrorCode::refused, "this request is followed, and cannot be a part of another");
+}
+
+Result<api::Answer> Handlers::on(const api::TraceRequest& /*request*/) {
+    return on(api::MonitorRequest{});
+}
+
 // ---- changing
 // -----------------------------------------------------------------------------------------------------------
 

@@ -35,6 +35,9 @@ class Handlers {
     Answer on(const api::ExplainRequest& request);
     Answer on(const api::DoctorRequest& request);
     Answer on(const api::DumpRequest& request);
+    Answer on(const api::TopRequest& request);
+    Answer on(const api::MonitorRequest& request);
+    Answer on(const api::TraceRequest& request);
     Answer on(const api::ValidateRequest& request);
     Answer on(const api::DiffRequest& request);
     Answer on(const api::ApplyRequest& request);

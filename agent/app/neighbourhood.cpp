@@ -29,12 +29,12 @@ bool came_back(const net::Link& before, const net::Link& now) {
 } // namespace
 
 Result<std::unique_ptr<Neighbourhood>> Neighbourhood::start(boost::asio::io_context& loop,
-                                                            dataplane::Dataplane& dataplane) {
+                                                            dataplane::Dataplane& dataplane, Events& events) {
     auto netlink = net::Netlink::open();
     if (!netlink) {
         return std::unexpected(netlink.error());
     }
-    std::unique_ptr<Neighbourhood> out(new Neighbourhood(loop, dataplane, std::move(*netlink)));
+    std::unique_ptr<Neighbourhood> out(new Neighbourhood(loop, dataplane, events, std::move(*netlink)));
     auto announcer =
         net::Announcer::start(loop, [self = out.get()](const net::Claim& claim, std::optional<net::Mac> owner) {
             self->decided(claim, owner);
@@ -121,7 +121,9 @@ Result<void> Neighbourhood::attach_one(const AgentConfig& agent, const Interface
         return std::unexpected(used.error());
     }
     if (auto known = before.find(*index); known == before.end() || known->second != *used) {
-        spdlog::info("{}: attached, {} mode", interface.name, *used == XdpMode::native ? "native" : "generic");
+        tell_interface(
+            interface.name, "attached",
+            fmt::format("{}: attached, {} mode", interface.name, *used == XdpMode::native ? "native" : "generic"));
         dataplane_.probe_redirect(*index); // many drivers take redirected frames only while they run a program
     }
     return {};
@@ -171,7 +173,7 @@ void Neighbourhood::detach_others(const AgentConfig& agent) {
             std::ranges::any_of(agent.interfaces, [&](const auto& wanted) { return wanted.name == name; });
         if (!named) {
             dataplane_.detach(attachment.index);
-            spdlog::info("{}: detached", name);
+            tell_interface(name, "detached", fmt::format("{}: detached", name));
         }
     }
 }
@@ -285,8 +287,10 @@ void Neighbourhood::resolve(const policy::EndpointKey& key, Target& target, Look
 void Neighbourhood::resolve_paths() {
     Look look;
     for (auto& [key, target] : targets_) {
+        const auto before = target.path.hop;
         resolve(key, target, look);
         dataplane_.set_path(endpoints_.at(key), target.path);
+        tell_hop(key, before, target);
     }
 }
 
@@ -329,6 +333,9 @@ void Neighbourhood::refresh() {
     for (const auto& attachment : dataplane_.attachments()) {
         if (!links_.contains(attachment.index)) {
             dataplane_.detach(attachment.index); // what is left of a hook whose interface was deleted
+            const auto former = before.find(attachment.index);
+            const std::string name = former == before.end() ? link_name(attachment.index) : former->second.name;
+            tell_interface(name, "gone", fmt::format("{}: the interface is gone", name));
         }
     }
     attach_trouble_.clear();
@@ -350,7 +357,9 @@ void Neighbourhood::tick() {
         const bool before = dataplane_.takes_redirects(index);
         dataplane_.probe_redirect(index);
         if (dataplane_.takes_redirects(index) != before) {
-            spdlog::info("{}: packets leave by {}", link_name(index), before ? "clsact" : "XDP redirect");
+            tell_interface(
+                link_name(index), before ? "tc" : "redirect",
+                fmt::format("{}: packets leave by {}", link_name(index), before ? "clsact" : "XDP redirect"));
         }
     }
     std::set<std::pair<std::uint32_t, Address>> hops;
@@ -431,11 +440,10 @@ void Neighbourhood::decided(const net::Claim& claim, std::optional<net::Mac> own
     if (!vips_.contains(claim.address) && !proxies_.contains(claim.address)) {
         return;
     }
+    tell_owner(claim, owner);
     if (owner) {
         answered_.erase(claim.address);
         owners_[claim.address] = {.mac = *owner, .link = claim.link};
-        spdlog::error("{} is also at {} on {}: not answered for until it is free", claim.address.text(),
-                      net::mac_text(*owner), link_name(claim.link));
     } else {
         answered_.insert(claim.address);
         owners_.erase(claim.address);

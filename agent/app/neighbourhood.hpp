@@ -12,6 +12,7 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include "app/events.hpp"
 #include "app/survey.hpp"
 #include "dataplane/dataplane.hpp"
 #include "model/config.hpp"
@@ -23,7 +24,7 @@ namespace proxip::app {
 class Neighbourhood {
   public:
     [[nodiscard]] static Result<std::unique_ptr<Neighbourhood>> start(boost::asio::io_context& loop,
-                                                                      dataplane::Dataplane& dataplane);
+                                                                      dataplane::Dataplane& dataplane, Events& events);
 
     // The interfaces that a configuration names, attached and known. Refused, and nothing changed, when one does not
     // exist (but for one that the running configuration names already: it is attached when it comes back) or its hook
@@ -65,8 +66,9 @@ class Neighbourhood {
         bool reachable = false;
     };
 
-    Neighbourhood(boost::asio::io_context& loop, dataplane::Dataplane& dataplane, std::unique_ptr<net::Netlink> netlink)
-        : loop_(loop), dataplane_(dataplane), netlink_(std::move(netlink)) {}
+    Neighbourhood(boost::asio::io_context& loop, dataplane::Dataplane& dataplane, Events& events,
+                  std::unique_ptr<net::Netlink> netlink)
+        : loop_(loop), dataplane_(dataplane), events_(events), netlink_(std::move(netlink)) {}
 
     // One look at the kernel, in which what many targets have in common is asked for once.
     struct Look {
@@ -76,6 +78,10 @@ class Neighbourhood {
 
     [[nodiscard]] Result<void> attach_one(const AgentConfig& agent, const Interface& interface);
     void read_links();
+    void tell_interface(const std::string& name, std::string state, std::string message);
+    void tell_hop(const policy::EndpointKey& key, const std::optional<dataplane::Path::Hop>& before,
+                  const Target& target);
+    void tell_owner(const net::Claim& claim, const std::optional<net::Mac>& owner);
     void learn_link(const net::Link& link);
     void resolve_paths();
     void resolve(const policy::EndpointKey& key, Target& target, Look& look);
@@ -93,6 +99,7 @@ class Neighbourhood {
     boost::asio::io_context& loop_; // outlives this, and runs nothing when it ends
     bool publish_waits_ = false;
     dataplane::Dataplane& dataplane_;
+    Events& events_;
     std::unique_ptr<net::Netlink> netlink_;
     std::unique_ptr<net::Announcer> announcer_;
     Config config_;

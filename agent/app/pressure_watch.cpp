@@ -4,7 +4,6 @@
 #include <iterator>
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include "app/names.hpp"
 
@@ -52,11 +51,11 @@ void PressureWatch::end_round() {
         }
     }
     for (const auto& crossing : pressure_.observe(gauges)) {
-        if (crossing.high) {
-            spdlog::warn("{}", crossing.gauge.text());
-        } else {
-            spdlog::info("{}", crossing.gauge.text());
-        }
+        events_.publish(crossing.high ? spdlog::level::warn : spdlog::level::info,
+                        {.type = "pressure",
+                         .state = crossing.high ? "high" : "low",
+                         .message = crossing.gauge.text(),
+                         .reason = crossing.gauge.name});
     }
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "app/controller.hpp"
+#include "app/events.hpp"
 #include "dataplane/dataplane.hpp"
 #include "policy/pressure.hpp"
 
@@ -16,8 +17,8 @@ namespace proxip::app {
 
 class PressureWatch {
   public:
-    PressureWatch(const Controller& controller, const dataplane::Dataplane& dataplane)
-        : controller_(controller), dataplane_(dataplane) {}
+    PressureWatch(const Controller& controller, const dataplane::Dataplane& dataplane, Events& events)
+        : controller_(controller), dataplane_(dataplane), events_(events) {}
 
     // A part of the rings at a time (each costs a system call); a round of all of them is said when it is complete.
     void tick();
@@ -29,6 +30,7 @@ class PressureWatch {
 
     const Controller& controller_;
     const dataplane::Dataplane& dataplane_;
+    Events& events_;
     policy::Pressure pressure_;
     std::vector<policy::Id> rings_;                                       // still to be looked at in this round
     std::map<policy::Id, std::pair<std::uint64_t, std::uint64_t>> ports_; // by endpoint: in use, capacity

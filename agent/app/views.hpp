@@ -36,6 +36,8 @@ class Views {
     [[nodiscard]] Result<std::function<bool(const dataplane::Connection&)>>
     picking(const api::ConnFilter& filter) const;
     [[nodiscard]] Result<api::Explain> explain(const api::ExplainRequest& request) const;
+    [[nodiscard]] std::map<policy::Id, std::string> service_names() const; // removed ones too, as far as known
+    [[nodiscard]] api::Top top(const api::TopRequest& request) const;
 
   private:
     [[nodiscard]] api::BackendView backend(const Service& service, const Backend& backend) const;
@@ -43,8 +45,10 @@ class Views {
     [[nodiscard]] api::ServiceView service(const Service& service, const std::vector<api::BackendView>& leaving) const;
     [[nodiscard]] api::PoolView pool(const ProxyPool& pool) const;
     [[nodiscard]] api::StatsView stats(const Service& service) const;
+    [[nodiscard]] api::Top::Service top_service(const Service& service) const;
+    // How many connections each one that was looked at stands for.
+    std::uint32_t top_clients(std::uint32_t wanted, std::vector<api::Top::Client>& out) const;
     [[nodiscard]] std::optional<dataplane::BindingCounts> counts(const Service& service, const Backend& backend) const;
-    [[nodiscard]] std::map<policy::Id, std::string> service_names() const;
     [[nodiscard]] Result<void> known(const std::optional<std::string>& service) const;
     [[nodiscard]] Result<void> ever_known(const std::optional<std::string>& service) const; // removed ones too
     [[nodiscard]] bool is_vip(const Address& address) const;

@@ -8,10 +8,12 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "dataplane/tracer.hpp"
 #include "model/config.hpp"
 #include "model/result.hpp"
 #include "policy/image.hpp"
@@ -145,11 +147,16 @@ class Dataplane {
     // lines of each slot that was ever used: 10 ms for a million.
     virtual void each_unanswered(const std::function<bool(const Connection&)>& visit) const = 0;
     [[nodiscard]] virtual double seconds_since_sweep() const = 0; // the data plane's own timer
+    // At most about so many, from all over the table: one in as many as it says.
+    virtual std::uint32_t sample_connections(std::uint32_t at_most,
+                                             const std::function<void(const Connection&)>& visit) const = 0;
     [[nodiscard]] virtual BindingCounts counts(policy::Id binding) const = 0;
     // What an earlier agent knew of a backend's health.
     [[nodiscard]] virtual bool is_down(policy::Id binding) const = 0;
     [[nodiscard]] virtual std::vector<RingUse> ring_use(const std::vector<policy::Id>& rings) const = 0;
     [[nodiscard]] virtual Result<Decision> explain(const Question& question) const = 0;
+    // Packets as they pass, for as long as it lives.
+    [[nodiscard]] virtual Result<std::unique_ptr<Tracer>> trace(const TraceOrder& order) = 0;
     // The interface behind a hop of the data plane, and whether packets leave it by redirect.
     [[nodiscard]] virtual std::uint32_t link_of(const abi::abi_hop& hop) const = 0;
 };

@@ -1,5 +1,6 @@
 #include "dataplane/hooks.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -178,14 +179,7 @@ Result<void> Hooks::take_over(std::uint32_t index, const Held& held) const {
     if (auto filter = attach_filter(index, programs_.tc); !filter) {
         return filter;
     }
-    const auto program = held.jumbo ? programs_.jumbo_xdp() : Result<int>(programs_.xdp);
-    if (!program) {
-        return std::unexpected(program.error());
-    }
-    if (bpf_link_update(held.link.get(), *program, nullptr) != 0) {
-        return fail_errno(fmt::format("{}: its program cannot be replaced", name_of(index)), errno);
-    }
-    return {};
+    return update(index, held);
 }
 
 Result<XdpMode> Hooks::attach(std::uint32_t index, XdpMode mode) {
@@ -213,7 +207,8 @@ Result<XdpMode> Hooks::attach(std::uint32_t index, XdpMode mode) {
 }
 
 Result<Hooks::Held> Hooks::attach_generic(std::uint32_t index) const {
-    auto link = attach_xdp(index, programs_.xdp, XdpMode::generic);
+    const auto program = program_for(false);
+    auto link = program ? attach_xdp(index, *program, XdpMode::generic) : std::unexpected(program.error());
     if (!link) {
         return std::unexpected(link.error());
     }
@@ -222,14 +217,15 @@ Result<Hooks::Held> Hooks::attach_generic(std::uint32_t index) const {
 
 // A driver refuses a program that sees only the first page where frames may be larger.
 Result<Hooks::Held> Hooks::attach_native(std::uint32_t index) const {
-    auto link = attach_xdp(index, programs_.xdp, XdpMode::native);
+    const auto ordinary = program_for(false);
+    auto link = ordinary ? attach_xdp(index, *ordinary, XdpMode::native) : std::unexpected(ordinary.error());
     if (link) {
         return Held{.link = std::move(*link), .mode = XdpMode::native, .jumbo = false};
     }
     if (mtu_of(index) <= ethernet_mtu) {
         return std::unexpected(link.error());
     }
-    const auto program = programs_.jumbo_xdp();
+    const auto program = program_for(true);
     if (!program) {
         return std::unexpected(program.error());
     }
@@ -294,6 +290,51 @@ std::vector<Attachment> Hooks::attachments() const {
         out.push_back({.index = index, .mode = held.mode});
     }
     return out;
+}
+
+bool Hooks::any_jumbo() const {
+    return std::ranges::any_of(held_, [](const auto& entry) { return entry.second.jumbo; });
+}
+
+Result<int> Hooks::program_for(bool jumbo) const {
+    const int diverted = jumbo ? diverted_jumbo_ : diverted_xdp_;
+    if (diverted >= 0) {
+        return diverted;
+    }
+    return jumbo ? programs_.jumbo_xdp() : Result<int>(programs_.xdp);
+}
+
+Result<void> Hooks::update(std::uint32_t index, const Held& held) const {
+    const auto program = program_for(held.jumbo);
+    if (!program) {
+        return std::unexpected(program.error());
+    }
+    if (bpf_link_update(held.link.get(), *program, nullptr) != 0) {
+        return fail_errno(fmt::format("{}: its program cannot be replaced", name_of(index)), errno);
+    }
+    return {};
+}
+
+Result<void> Hooks::divert(int xdp, int jumbo_xdp) {
+    diverted_xdp_ = xdp;
+    diverted_jumbo_ = jumbo_xdp;
+    for (const auto& [index, held] : held_) {
+        if (auto done = update(index, held); !done) {
+            restore();
+            return done;
+        }
+    }
+    return {};
+}
+
+void Hooks::restore() {
+    diverted_xdp_ = -1;
+    diverted_jumbo_ = -1;
+    for (const auto& [index, held] : held_) {
+        if (auto done = update(index, held); !done) { // its interface is gone
+            spdlog::warn("{}", done.error().text());
+        }
+    }
 }
 
 void remove_hooks(const std::filesystem::path& folder) {

@@ -36,6 +36,12 @@ class Hooks {
     [[nodiscard]] Result<XdpMode> attach(std::uint32_t index, XdpMode mode);
     void detach(std::uint32_t index);
     [[nodiscard]] std::vector<Attachment> attachments() const;
+    [[nodiscard]] bool any_jumbo() const;
+
+    // Other programs in front of ours, on every hook, until restore(): each link changes in one step. On failure all
+    // are as before. -1: those stay.
+    [[nodiscard]] Result<void> divert(int xdp, int jumbo_xdp);
+    void restore();
 
   private:
     struct Held {
@@ -53,9 +59,13 @@ class Hooks {
     [[nodiscard]] std::filesystem::path pin_of(std::uint32_t index, bool jumbo) const;
     void adopt(const std::filesystem::path& pin);
     [[nodiscard]] Result<void> take_over(std::uint32_t index, const Held& held) const;
+    [[nodiscard]] Result<int> program_for(bool jumbo) const;
+    [[nodiscard]] Result<void> update(std::uint32_t index, const Held& held) const;
 
     std::filesystem::path folder_;
     HookPrograms programs_;
+    int diverted_xdp_ = -1;
+    int diverted_jumbo_ = -1;
     std::map<std::uint32_t, Held> held_;
 };
 

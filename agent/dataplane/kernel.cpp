@@ -130,6 +130,10 @@ class KernelDataplane final : public Dataplane {
         read_unanswered(*tables_, visit);
     }
     double seconds_since_sweep() const override { return read_seconds_since_sweep(*tables_); }
+    std::uint32_t sample_connections(std::uint32_t at_most,
+                                     const std::function<void(const Connection&)>& visit) const override {
+        return read_some_connections(*tables_, at_most, visit);
+    }
     bool is_down(policy::Id binding) const override {
         return (tables_->bindings[binding].flags & abi::ABI_BINDING_DOWN) != 0;
     }
@@ -150,6 +154,8 @@ class KernelDataplane final : public Dataplane {
         }
         return Decision{.made = *made, .connection = connection_of(*made)};
     }
+
+    Result<std::unique_ptr<Tracer>> trace(const TraceOrder& order) override { return tracers_.start(order); }
 
     [[nodiscard]] const Skeleton& skeleton() const { return skeleton_; }
 
@@ -182,6 +188,41 @@ class KernelDataplane final : public Dataplane {
         return {};
     }
 
+    // The packet programs that are on the hooks now, for a trace.
+    Result<std::vector<TraceLane>> trace_lanes() {
+        if (hooks_.attachments().empty()) {
+            return fail(ErrorCode::refused, "no interface is attached: no packet passes");
+        }
+        const auto& maps = skeleton_->maps;
+        TraceLane ordinary{.conn = bpf_map__fd(maps.conn),
+                           .slot = bpf_map__fd(maps.slot),
+                           .endpoint = bpf_map__fd(maps.endpoint),
+                           .vip = bpf_map__fd(maps.vip),
+                           .proxy = bpf_map__fd(maps.proxy),
+                           .counters = bpf_map__fd(maps.counters),
+                           .programs = bpf_map__fd(maps.programs),
+                           .jumbo = false,
+                           .mark_magic = static_cast<std::uint32_t>(tables_->control[0].hash_seed) | 1U}; // forward.h
+        const auto seed = read_element<abi::abi_table_seed>(bpf_map__fd(maps.table_seed), 0);
+        if (!seed) {
+            return fail_errno("trace: cannot read the seed of the table of connections", errno);
+        }
+        ordinary.max_connections = max_connections();
+        ordinary.seed = *seed;
+        std::vector lanes{ordinary};
+        if (hooks_.any_jumbo()) {
+            TraceLane jumbo = ordinary;
+            jumbo.jumbo = true;
+            jumbo_programs_ = Descriptor(bpf_obj_get((folders_->configuration / "programs_jumbo").c_str()));
+            if (!jumbo_programs_) {
+                return fail_errno("trace: cannot open the table of the jumbo programs", errno);
+            }
+            jumbo.programs = jumbo_programs_.get();
+            lanes.push_back(jumbo);
+        }
+        return lanes;
+    }
+
     Pins pins_;
     Descriptor lock_;                     // of the folder: one writer
     std::shared_ptr<MapFolders> folders_; // where a load finds the maps, now
@@ -193,6 +234,14 @@ class KernelDataplane final : public Dataplane {
     Surroundings surroundings_;
     Endings endings_;
     Hooks hooks_;
+    Descriptor jumbo_programs_; // for a trace
+    Tracers tracers_{{.lanes = [this] { return trace_lanes(); },
+                      .divert =
+                          [this](const std::vector<int>& gates) {
+                              return hooks_.divert(gates.at(0), gates.size() > 1 ? gates[1] : -1);
+                          },
+                      .restore = [this] { hooks_.restore(); },
+                      .links = [this] { return surroundings_.links(); }}};
 };
 
 // Loaded when the first interface asks for it, and kept: links need it at every start.

@@ -173,6 +173,20 @@ double read_seconds_since_sweep(const KernelTables& tables) {
     return seconds_between(static_cast<std::uint32_t>(tables.ledger[0].swept_at), now_ticks());
 }
 
+std::uint32_t read_some_connections(const KernelTables& tables, std::uint32_t at_most,
+                                    const std::function<void(const Connection&)>& visit) {
+    const std::size_t used = used_slots(tables);
+    const std::size_t step = std::max<std::size_t>(1, (used + at_most - 1) / at_most);
+    const std::uint32_t now = now_ticks();
+    for (std::size_t i = 0; i < used; i += step) {
+        const auto slot = read_slot(tables, static_cast<std::uint32_t>(i));
+        if (const auto connection = slot ? decode(tables, *slot, now) : std::nullopt) {
+            visit(*connection);
+        }
+    }
+    return static_cast<std::uint32_t>(step);
+}
+
 policy::References read_references(const KernelTables& tables) {
     policy::References out;
     for (std::size_t i = 0; i < used_slots(tables); ++i) {

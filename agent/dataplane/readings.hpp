@@ -20,6 +20,9 @@ void read_connections(const KernelTables& tables, const std::function<bool(const
 // Dataplane::each_unanswered()
 void read_unanswered(const KernelTables& tables, const std::function<bool(const Connection&)>& visit);
 [[nodiscard]] double read_seconds_since_sweep(const KernelTables& tables);
+// Those in every so-many-th slot, so that at most `at_most` slots are looked at. Which: what it returns.
+std::uint32_t read_some_connections(const KernelTables& tables, std::uint32_t at_most,
+                                    const std::function<void(const Connection&)>& visit);
 
 // One slot as it was at one moment; none when no connection is in it.
 [[nodiscard]] std::optional<abi::abi_slot> read_slot(const KernelTables& tables, std::uint32_t index);

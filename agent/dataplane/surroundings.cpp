@@ -96,6 +96,17 @@ std::uint16_t Surroundings::flags(std::uint32_t index) const {
     return place ? tables_->ifaces[*place].flags : std::uint16_t{0};
 }
 
+std::vector<std::uint32_t> Surroundings::links() const {
+    std::vector<std::uint32_t> out;
+    for (std::size_t place = 1; place < tables_->ifaces.size(); ++place) {
+        const auto& iface = tables_->ifaces[place];
+        if ((iface.flags & abi::ABI_IFACE_USED) != 0) {
+            out.push_back(iface.ifindex);
+        }
+    }
+    return out;
+}
+
 Mac Surroundings::mac(std::uint32_t index) const {
     Mac out{};
     if (const auto place = place_of(index)) {

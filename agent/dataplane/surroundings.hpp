@@ -21,7 +21,8 @@ class Surroundings {
     void forget_link(std::uint32_t index);
     void set_flags(std::uint32_t index, std::uint16_t set, std::uint16_t cleared);
     [[nodiscard]] std::uint16_t flags(std::uint32_t index) const;
-    [[nodiscard]] Mac mac(std::uint32_t index) const; // zero when the interface is not known
+    [[nodiscard]] Mac mac(std::uint32_t index) const;       // zero when the interface is not known
+    [[nodiscard]] std::vector<std::uint32_t> links() const; // that packets come from or leave by
     void set_path(policy::Id endpoint, const Path& path);
     [[nodiscard]] Result<void> set_locals(const std::map<Address, Local>& locals);
     [[nodiscard]] std::uint32_t link_of(const abi::abi_hop& hop) const;

@@ -126,9 +126,11 @@ asio::awaitable<void> Door::attend(std::shared_ptr<Door> door, std::shared_ptr<S
 
 class Server final : public ControlServer {
   public:
-    Server(asio::io_context& loop, Handler handler, Limits limits, UnixListener listener)
+    Server(asio::io_context& loop, Handler handler, FollowHandler follow, Limits limits, UnixListener listener)
         : listener_(std::move(listener)),
-          door_(std::make_shared<Door>(loop, std::make_shared<Desk>(Desk{std::move(handler), limits}))) {
+          door_(std::make_shared<Door>(
+              loop, std::make_shared<Desk>(
+                        Desk{.handler = std::move(handler), .follow = std::move(follow), .limits = limits}))) {
         door_->open(listener_.release());
     }
     ~Server() override {
@@ -146,13 +148,13 @@ class Server final : public ControlServer {
 } // namespace
 
 Result<std::unique_ptr<ControlServer>> ControlServer::listen(asio::io_context& loop, const std::filesystem::path& path,
-                                                             Handler handler, Limits limits) {
+                                                             Handler handler, Limits limits, FollowHandler follow) {
     auto listener = UnixListener::open(path);
     if (!listener) {
         return std::unexpected(std::move(listener.error()));
     }
     try {
-        return std::make_unique<Server>(loop, std::move(handler), limits, std::move(*listener));
+        return std::make_unique<Server>(loop, std::move(handler), std::move(follow), limits, std::move(*listener));
     } catch (const boost::system::system_error& error) {
         return fail_errno("control socket", error.code().value());
     }

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
 
@@ -50,7 +52,8 @@ class Session::Hold {
 };
 
 Session::Session(Socket socket, Peer peer, std::shared_ptr<Desk> desk)
-    : socket_(std::move(socket)), deadline_(socket_.get_executor()), peer_(peer), desk_(std::move(desk)) {}
+    : socket_(std::move(socket)), deadline_(socket_.get_executor()), peer_(peer), desk_(std::move(desk)),
+      more_(socket_.get_executor()) {}
 
 asio::awaitable<void> Session::run(std::shared_ptr<Session> session) {
     try {
@@ -65,6 +68,7 @@ asio::awaitable<void> Session::run(std::shared_ptr<Session> session) {
 void Session::close() {
     boost::system::error_code ignored;
     deadline_.cancel();
+    more_.cancel();
     ignored = socket_.close(ignored);
 }
 
@@ -101,7 +105,12 @@ asio::awaitable<bool> Session::converse() {
         co_return false;
     }
     quiet_since_ = Clock::now();
-    said = answer(*body);
+    const auto request = api::parse_request(*body);
+    if (request && api::is_following(*request)) {
+        co_await follow(*request);
+        co_return false;
+    }
+    said = request ? answer(*request) : refusal(request.error());
     const bool taken = co_await write(said);
     co_return taken;
 }
@@ -133,13 +142,9 @@ asio::awaitable<Result<std::string>> Session::read_body(std::size_t length, Hold
     co_return body;
 }
 
-std::string Session::answer(const std::string& body) const {
-    const auto request = api::parse_request(body);
-    if (!request) {
-        return refusal(request.error());
-    }
+std::string Session::answer(const api::Request& request) const {
     try {
-        auto said = api::answer_body(desk_->handler(*request, peer_));
+        auto said = api::answer_body(desk_->handler(request, peer_));
         return said.size() <= api::max_answer_bytes
                    ? said
                    : refusal({ErrorCode::failed,
@@ -159,6 +164,77 @@ asio::awaitable<bool> Session::write(const std::string& body) {
     const auto [error, sent] = co_await asio::async_write(socket_, frame, awaited);
     answering_ = false;
     co_return !error && desk_->open;
+}
+
+// One of Desk::followers, for as long as it lives.
+class Session::Seat {
+  public:
+    explicit Seat(Desk& desk) : desk_(desk) { ++desk_.followers; }
+    ~Seat() { --desk_.followers; }
+    Seat(const Seat&) = delete;
+    Seat& operator=(const Seat&) = delete;
+
+  private:
+    Desk& desk_;
+};
+
+Result<ControlServer::Followed> Session::begin_following(const api::Request& request) const {
+    if (!desk_->follow) {
+        return fail(ErrorCode::refused, "nothing can be followed here");
+    }
+    if (desk_->followers >= desk_->limits.followers) {
+        return fail(ErrorCode::refused,
+                    fmt::format("{} clients follow already, as many as may: end one first", desk_->followers));
+    }
+    try {
+        return desk_->follow(request, peer_);
+    } catch (const std::exception& error) {
+        return fail(ErrorCode::failed, fmt::format("the agent failed inside: {}", error.what()));
+    }
+}
+
+asio::awaitable<void> Session::follow(const api::Request& request) {
+    const auto followed = begin_following(request);
+    const std::string said = followed ? api::answer_body(api::Answer(followed->answer)) : refusal(followed.error());
+    const bool taken = co_await write(said);
+    if (!followed || !taken) {
+        co_return;
+    }
+    const Seat seat(*desk_);
+    answering_ = true; // so that it is not taken for a quiet one
+    asio::co_spawn(socket_.get_executor(), watch_leaving(shared_from_this()), asio::detached);
+    co_await send_all(*followed->backlog);
+    followed->backlog->when_ready({});
+}
+
+// A follower has nothing more to say: what comes from it is its end. Without this, one that left would be noticed only
+// with the next item.
+asio::awaitable<void> Session::watch_leaving(std::shared_ptr<Session> session) {
+    std::array<char, 1> byte{};
+    co_await asio::async_read(session->socket_, asio::buffer(byte), awaited);
+    session->close();
+}
+
+// However slow the reader is: what it costs is bounded, and what it misses it is told.
+asio::awaitable<void> Session::send_all(api::Backlog& backlog) {
+    deadline_.cancel();
+    backlog.when_ready([this] { more_.cancel(); });
+    while (desk_->open && socket_.is_open()) {
+        const auto body = backlog.take();
+        if (body) {
+            const auto header = api::frame_header(body->size());
+            const std::array<asio::const_buffer, 2> frame{asio::buffer(header), asio::buffer(*body)};
+            const auto [error, sent] = co_await asio::async_write(socket_, frame, awaited);
+            if (error) {
+                co_return;
+            }
+        } else if (backlog.ended()) {
+            co_return;
+        } else {
+            more_.expires_at(asio::steady_timer::time_point::max());
+            co_await more_.async_wait(awaited);
+        }
+    }
 }
 
 } // namespace proxip::serve

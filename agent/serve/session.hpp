@@ -20,7 +20,9 @@ namespace proxip::serve {
 // What the sessions share. All of it belongs to the loop's one thread.
 struct Desk {
     ControlServer::Handler handler;
+    ControlServer::FollowHandler follow;
     ControlServer::Limits limits;
+    std::size_t followers = 0;
     std::size_t held = 0; // bytes of large requests that have not been answered
     bool open = true;     // false: the server has ended, and the handler must not be called
 };
@@ -41,12 +43,17 @@ class Session : public std::enable_shared_from_this<Session> {
 
   private:
     class Hold; // this session's part of Desk::held
+    class Seat; // and of Desk::followers
 
     [[nodiscard]] boost::asio::awaitable<bool> converse(); // one request; false: no more
     [[nodiscard]] boost::asio::awaitable<bool> read_header();
     [[nodiscard]] boost::asio::awaitable<Result<std::string>> read_body(std::size_t length, Hold& hold);
     [[nodiscard]] boost::asio::awaitable<bool> write(const std::string& body);
-    [[nodiscard]] std::string answer(const std::string& body) const;
+    [[nodiscard]] std::string answer(const api::Request& request) const;
+    [[nodiscard]] Result<ControlServer::Followed> begin_following(const api::Request& request) const;
+    [[nodiscard]] boost::asio::awaitable<void> follow(const api::Request& request);
+    [[nodiscard]] boost::asio::awaitable<void> send_all(api::Backlog& backlog);
+    static boost::asio::awaitable<void> watch_leaving(std::shared_ptr<Session> session);
     void close_in(std::chrono::seconds limit);
 
     Socket socket_;
@@ -56,6 +63,7 @@ class Session : public std::enable_shared_from_this<Session> {
     std::array<std::uint8_t, api::header_bytes> header_{};
     Clock::time_point quiet_since_ = Clock::now();
     bool answering_ = false;
+    boost::asio::steady_timer more_; // cancelled when there is more to send to a follower
 };
 
 } // namespace proxip::serve

@@ -107,6 +107,16 @@ std::vector<Request> every_request() {
             explain,
             DoctorRequest{},
             DumpRequest{true},
+            TopRequest{},
+            TopRequest{0},
+            MonitorRequest{},
+            MonitorRequest{{"backend", "admin"}, 20},
+            TraceRequest{},
+            TraceRequest{{proxip::Protocol::tcp, two().front(), "web", two().back(), Address::parse("1.1.1.11").value(),
+                          std::uint16_t{80}, true},
+                         1500,
+                         7,
+                         true},
             ServiceAdd{web()},
             ServiceSet{"web", patch()},
             ServiceSet{"web", {}},
@@ -128,6 +138,21 @@ std::vector<Request> every_request() {
             ApplyRequest{text, true, 7U},
             ApplyRequest{text, false, {}, Millis{60'000}},
             ApplyRequest{text, false, {}}};
+}
+
+Top top() {
+    const Top::Backend backend{"1.1.1.11:80", "up", "up", 3, 9, {10, 20}, {1000, 2000}};
+    const Top::Use use{"tcp://1.1.1.11:80", 5, 64512};
+    return {"2026-01-02T03:04:05.678Z",
+            12.5,
+            7,
+            3,
+            1024,
+            {{"web", "tcp://1.1.1.80:80", {backend}}},
+            {{"no_backend_available", 4}},
+            {{"default", 5, 64512, use}, {"second", 0, 0, {}}},
+            {{"1.1.1.100", 3, 5}},
+            8};
 }
 
 // An answer of each kind with nothing left at its default, and the request that it answers.
@@ -181,7 +206,10 @@ std::vector<std::pair<Request, Answer>> every_answer() {
         {ExplainRequest{}, explain},
         {ExplainRequest{}, Explain{}},
         {DoctorRequest{}, Doctor{{{"error", "mtu", "eth1", "what", "why", "fix"}}, {"xdp_mode"}}},
-        {DumpRequest{}, Dump{"[agent]\n", 7}}};
+        {DumpRequest{}, Dump{"[agent]\n", 7}},
+        {TopRequest{}, top()},
+        {MonitorRequest{}, Following{}},
+        {TraceRequest{}, Following{{"eth0", "eth1"}}}};
     for (const auto& request : every_request()) {
         if (std::holds_alternative<ServiceAdd>(request) || request.index() > Request{ServiceAdd{}}.index()) {
             pairs.emplace_back(request, plan);

@@ -71,11 +71,18 @@ class Memory final : public dataplane::Dataplane {
     void each_connection(const std::function<bool(const dataplane::Connection&)>&) const override {}
     void each_unanswered(const std::function<bool(const dataplane::Connection&)>&) const override {}
     [[nodiscard]] double seconds_since_sweep() const override { return 0; }
+    std::uint32_t sample_connections(std::uint32_t,
+                                     const std::function<void(const dataplane::Connection&)>&) const override {
+        return 1;
+    }
     [[nodiscard]] dataplane::BindingCounts counts(policy::Id) const override { return {}; }
     [[nodiscard]] bool is_down(policy::Id) const override { return false; }
     [[nodiscard]] std::vector<dataplane::RingUse> ring_use(const std::vector<policy::Id>&) const override { return {}; }
     [[nodiscard]] Result<dataplane::Decision> explain(const dataplane::Question&) const override {
         return dataplane::Decision{};
+    }
+    [[nodiscard]] Result<std::unique_ptr<dataplane::Tracer>> trace(const dataplane::TraceOrder&) override {
+        return proxip::fail(proxip::ErrorCode::refused, "nothing passes here");
     }
     [[nodiscard]] std::uint32_t link_of(const abi::abi_hop&) const override { return 0; }
 
@@ -88,6 +95,7 @@ struct Town {
     Pair pair;
     boost::asio::io_context loop;
     Memory memory;
+    proxip::app::Events events;
     Config config;
     policy::Identities ids;
     std::unique_ptr<Inside> inside;
@@ -101,7 +109,7 @@ struct Town {
         pair.far.run("ip link set far2 up && ip addr add fe80::2/64 dev far nodad && "
                      "ip addr add 2001:db8::11/64 dev far nodad");
         inside = std::make_unique<Inside>(pair.near);
-        neighbourhood = Neighbourhood::start(loop, memory).value();
+        neighbourhood = Neighbourhood::start(loop, memory, events).value();
         config.agent.interfaces = {{.name = "near", .xdp_mode = {}}, {.name = "near2", .xdp_mode = {}}};
     }
 
