@@ -18,9 +18,11 @@ Json short_number(double value) {
     if (value == 0) {
         return 0;
     }
-    const double scale = std::pow(10.0, 3 - std::floor(std::log10(std::abs(value))));
-    const double rounded = std::round(value * scale) / scale;
-    return rounded == std::floor(rounded) && rounded < 1e15 ? Json(static_cast<std::uint64_t>(rounded)) : Json(rounded);
+    const double unit = std::pow(10.0, std::abs(std::floor(std::log10(std::abs(value))) - 3));
+    if (std::abs(value) >= 1000) {
+        return static_cast<std::uint64_t>(std::round(value / unit) * unit); // no rate is near 2^64
+    }
+    return std::round(value * unit) / unit;
 }
 
 Json number(const std::optional<double>& value) {
