@@ -343,13 +343,14 @@ function backendRow() {
 
 function updateRow(row, one) {
   const [state, address, since, check, conns, fresh, inOut, share, weight] = row.children;
-  const shown = one.state === "up" && one.health === "unknown" ? "unknown" : one.state;
+  const up = one.state === "up";
+  const shown = up && one.health === "unknown" ? "unknown" : up && one.health === "down" ? "warning" : one.state;
   setState(state, shown);
-  write(state.children[1], shown === "unknown" ? "up, unchecked" : one.state);
+  write(state.children[1], shown === "unknown" ? "up, unchecked" : shown === "warning" ? "failing, kept" : one.state);
   write(state.children[2], one.backup ? "backup" : "");
   mark(row, "down", one.state === "down" ? "" : null);
   write(address, one.address);
-  write(since, span(one.health_seconds));
+  write(since, up || one.state === "down" ? span(one.health_seconds) : "");
   since.title = one.health_seconds === null ? "" : "its health is " + one.health + " since " + day.format(ago(one.health_seconds));
   write(check, one.last_check + (one.check_seconds === null || one.check_seconds < 10 ? "" : ", " + span(one.check_seconds) + " ago"));
   check.title = one.check_seconds === null ? "" : "checked at " + clock.format(ago(one.check_seconds));
