@@ -73,7 +73,7 @@ shows() { # JS
 picture() { # NAME [look]
     [[ -z $PICTURES ]] || browser "${2:-shot}" "$PICTURES/$1.png" >/dev/null
 }
-TEXT='const text = (s) => (document.querySelector(s) || {textContent: ""}).textContent;'
+
 problems() { browser eval '[...document.querySelectorAll("#problem-list li")].map((li) => li.textContent).join("\n")'; }
 
 for name in s1 s2 r1; do web_start "$name"; done

@@ -136,7 +136,7 @@ TEST_CASE("the page names nothing but its own files", "[serve]") {
     CHECK_FALSE(page_answer("/../page.js"));
     CHECK_FALSE(page_answer("page.js"));
     CHECK_FALSE(page_answer(""));
-    for (const char* path : {"/", "/page.js", "/page.css"}) {
+    for (const char* path : {"/", "/page.js", "/services.js", "/draw.js", "/page.css"}) {
         const std::string text = page_answer(path)->body;
         INFO(path);
         CHECK(text.find("https:") == std::string::npos);

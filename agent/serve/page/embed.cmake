@@ -1,6 +1,6 @@
 # Makes a C++ file that holds the status page's files:  cmake -DFOLDER=… -DOUT=… -P embed.cmake
 # Arrays of bytes, so that no tool beside CMake is needed and no compiler's limit on literals is met.
-set(names index.html page.css page.js icon.svg)
+set(names index.html page.css page.js services.js draw.js icon.svg)
 set(text "// Made by agent/serve/page/embed.cmake.\n#include \"serve/page.hpp\"\n\nnamespace proxip::serve {\nnamespace {\n")
 set(rows "")
 foreach(name ${names})

@@ -1,163 +1,13 @@
-"use strict";
+// The status page: asks the agent, and shows what it says. What comes from it reaches the document through textContent and
+// attributes of fixed names alone; the page's policy refuses anything that would make markup of text.
 
-// The status page. What comes from the agent reaches the document through textContent and attributes of fixed names
-// alone; the page's policy refuses anything that would make markup of text.
+import { ago, bits, by, clock, curve, day, draw, keep, make, mark, moment, part, percent, perSecond, setState, short, span, stateCell, whole, write } from "./draw.js";
+import { showServices } from "./services.js";
 
 const every = 2000; // ms between two questions
 const patience = 5000; // an agent that takes longer does not answer
 
-const svg = "http://www.w3.org/2000/svg";
-const by = (id) => document.getElementById(id);
-
-// ---- making and keeping elements ------------------------------------------------------------------------------------
-
-function make(tag, className, text) {
-  const out = document.createElement(tag);
-  if (className) out.className = className;
-  if (text !== undefined) out.textContent = text;
-  return out;
-}
-
-function write(element, text) { // only what changed: selections and screen readers are left in peace
-  if (element.textContent !== text) element.textContent = text;
-}
-
-function writeNumber(element, text, value) { // nothing and zero are paler
-  write(element, text);
-  mark(element, "zero", value ? null : "");
-}
-
-function mark(element, name, value) { // data-NAME; null: none
-  if (value === null) delete element.dataset[name];
-  else if (element.dataset[name] !== value) element.dataset[name] = value;
-}
-
-// Children of `parent`, one for each item, kept by their key.
-function keep(parent, items, key, create, update) {
-  const known = parent.kept || (parent.kept = new Map());
-  const now = new Map();
-  let place = parent.firstElementChild;
-  for (const item of items) {
-    const name = key(item);
-    const element = known.get(name) || create(item);
-    known.delete(name);
-    now.set(name, element);
-    if (element === place) place = place.nextElementSibling;
-    else parent.insertBefore(element, place);
-    update(element, item);
-  }
-  for (const gone of known.values()) gone.remove();
-  parent.kept = now;
-}
-
-// ---- shapes ---------------------------------------------------------------------------------------------------------
-
-const shapes = {
-  up: "M8 1a7 7 0 1 0 0 14A7 7 0 0 0 8 1zm3.9 5.3L7.3 11.2 4.2 8.2l1.2-1.2 1.9 1.8 3.4-3.7z", // a disc with a tick
-  down: "M4.9 1h6.2L15 4.9v6.2L11.1 15H4.9L1 11.1V4.9zM5.2 6.3 6.9 8 5.2 9.7l1.1 1.1L8 9.1l1.7 1.7 1.1-1.1L9.1 8l1.7-1.7-1.1-1.1L8 6.9 6.3 5.2z", // an octagon with a cross
-  warning: "M8 1.2 15.4 14.5H.6zM7.2 6v4.5h1.6V6zm0 5.5v1.6h1.6v-1.6z", // a triangle
-  drain: "M8 1l7 7-7 7-7-7zM7.2 4.5v5L5.3 7.7 4.2 8.8 8 12.3l3.8-3.5-1.1-1.1-1.9 1.8v-5z", // a diamond, an arrow down
-  disabled: "M2 2h12v12H2zm2.5 5v2h7V7z", // a square with a bar
-  notice: "M8 1a7 7 0 1 0 0 14A7 7 0 0 0 8 1zM7.2 4.2h1.6v1.6H7.2zm0 2.6h1.6v5H7.2z", // a disc with an i
-  unknown: "M8 1a7 7 0 1 0 0 14A7 7 0 0 0 8 1zm0 1.8a5.2 5.2 0 1 1 0 10.4A5.2 5.2 0 0 1 8 2.8z", // a ring
-};
-shapes.critical = shapes.down;
-shapes.leaving = shapes.drain;
-
-function shape() {
-  const out = document.createElementNS(svg, "svg");
-  out.setAttribute("viewBox", "0 0 16 16");
-  out.setAttribute("class", "shape");
-  out.setAttribute("aria-hidden", "true");
-  out.append(document.createElementNS(svg, "path"));
-  return out;
-}
-
-function setState(element, state) { // with a .shape in it
-  if (element.dataset.state === state) return;
-  element.dataset.state = state;
-  const path = element.querySelector(".shape path");
-  path.setAttribute("d", shapes[state] || shapes.unknown);
-  path.setAttribute("fill-rule", "evenodd");
-}
-
-function stateCell(className) {
-  const out = make("span", className);
-  out.append(shape(), make("span", "word"));
-  return out;
-}
-
-// ---- numbers --------------------------------------------------------------------------------------------------------
-
-function short(value, steps) { // 12.3k, 4.56M
-  const units = steps || ["", "k", "M", "G", "T"];
-  let unit = 0;
-  while (Math.abs(value) >= 999.5 && unit < units.length - 1) {
-    value /= 1000;
-    ++unit;
-  }
-  const digits = value === 0 || Math.abs(value) >= 99.95 ? 0 : Math.abs(value) >= 9.995 ? 1 : unit > 0 || Math.abs(value) < 1 ? 2 : 1;
-  return value.toFixed(digits).replace(/\.0+$/, "") + units[unit];
-}
-const whole = (value) => String(value).replace(/\B(?=(\d{3})+$)/g, ",");
-const perSecond = (value) => value === null ? "–" : short(value) + "/s";
-const bits = (value) => value === null ? "–" : short(value, [" b", " kb", " Mb", " Gb", " Tb"]) + "/s";
-const part = (rates, name) => rates === null ? null : rates[name];
-const percent = (ratio) => (ratio > 0 && ratio < 0.0995 ? (100 * ratio).toFixed(1) : Math.round(100 * ratio)) + " %";
-
-function span(seconds) {
-  if (seconds === null) return "";
-  if (seconds < 60) return Math.floor(seconds) + " s";
-  if (seconds < 3600) return Math.floor(seconds / 60) + " min";
-  if (seconds < 86400) return Math.floor(seconds / 3600) + " h " + Math.floor(seconds / 60) % 60 + " min";
-  return Math.floor(seconds / 86400) + " d " + Math.floor(seconds / 3600) % 24 + " h";
-}
-
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
-const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-const moment = (seconds) => (seconds < 72000 ? clock : day).format(ago(seconds));
-const ago = (seconds) => new Date(Date.now() - 1000 * seconds);
-
-// ---- curves ---------------------------------------------------------------------------------------------------------
-
-function curve() {
-  const out = document.createElementNS(svg, "svg");
-  out.setAttribute("class", "spark");
-  out.setAttribute("viewBox", "0 0 59 20");
-  out.setAttribute("preserveAspectRatio", "none");
-  out.setAttribute("role", "img");
-  for (const name of ["fill", "line"]) {
-    const path = document.createElementNS(svg, "path");
-    path.setAttribute("class", name);
-    out.append(path);
-  }
-  return out;
-}
-
-// The newest value at the right edge; null is a gap. `say`: one value in words, for the label.
-function draw(element, values, what, say) {
-  const known = values.filter((value) => value !== null);
-  const top = Math.max(...known, 0) || 1;
-  const x = (i) => 60 - values.length + i;
-  const y = (value) => (18.5 - 17 * value / top).toFixed(2);
-  let line = "";
-  let fill = "";
-  for (let i = 0; i < values.length; ++i) {
-    if (values[i] === null) continue;
-    const begins = i === 0 || values[i - 1] === null;
-    const ends = i === values.length - 1 || values[i + 1] === null;
-    line += (begins ? "M" : "L") + x(i) + " " + y(values[i]);
-    if (begins && ends) line += "h0.5";
-    fill += (begins ? "M" + x(i) + " 20L" : "L") + x(i) + " " + y(values[i]) + (ends ? "L" + x(i) + " 20Z" : "");
-  }
-  element.children[0].setAttribute("d", fill);
-  element.children[1].setAttribute("d", line);
-  const label = known.length === 0 ? what + ": nothing is known yet"
-    : what + ", last 5 minutes: now " + say(known[known.length - 1]) + ", at most " + say(Math.max(...known));
-  element.setAttribute("aria-label", label);
-}
-
-// ---- parts of the page ----------------------------------------------------------------------------------------------
+// ---- parts of the page ---------------------------------------------------------------------------------------------
 
 function showAbout(data) {
   const agent = data.agent;
@@ -266,120 +116,7 @@ function showTiles(data) {
   write(by("tiles-note"), "Rates and curves are of the first " + whole(data.totals.sampled_backends) + " of " + whole(data.counts.backends) + " backends. /metrics has all.");
 }
 
-// ---- services -------------------------------------------------------------------------------------------------------
-
-const columns = ["State", "Backend", "Since", "Last check", "Conns", "New", "In / out", "Share", "Weight"];
-
-function serviceCard(service) {
-  const out = make("article", "service");
-  out.id = "service-" + encodeURIComponent(service.name);
-  const title = make("div", "title");
-  const name = make("div");
-  const way = make("span", "way");
-  way.append(make("b"), make("span"), make("span"));
-  name.append(make("h3"), way);
-  const sums = make("div", "sums");
-  for (const unit of [" up", " conns", "", ""]) {
-    const sum = make("span");
-    sum.append(make("b"), unit);
-    sums.append(sum);
-  }
-  sums.append(curve());
-  title.append(name, sums);
-  const table = make("div", "table");
-  table.setAttribute("role", "table");
-  const names = make("div", "row names");
-  names.setAttribute("role", "row");
-  columns.forEach((column, i) => {
-    const cell = make("span", i > 3 ? "num" : "", column);
-    cell.setAttribute("role", "columnheader");
-    names.append(cell);
-  });
-  table.append(names);
-  out.append(title, table);
-  return out;
-}
-
-function updateCard(element, service) {
-  const [title, table] = element.children;
-  const [name, sums] = title.children;
-  write(name.firstChild, service.name);
-  table.setAttribute("aria-label", "Backends of " + service.name);
-  const [address, scheduler, pool] = name.lastChild.children;
-  write(address, service.address);
-  write(scheduler, service.scheduler);
-  write(pool, "snat " + service.snat + (service.snat === "never" ? "" : ", pool " + service.pool));
-  const counted = service.backends.filter((one) => one.state !== "leaving");
-  const up = counted.filter((one) => one.state === "up").length;
-  write(sums.children[0].firstChild, up + "/" + counted.length);
-  write(sums.children[1].firstChild, whole(service.connections));
-  write(sums.children[2].firstChild, perSecond(part(service.rates, "opened")));
-  write(sums.children[3].firstChild, service.rates === null ? "–" : bits(service.rates.bits_in + service.rates.bits_out));
-  sums.children[4].style.visibility = service.history === null ? "hidden" : "";
-  if (service.history !== null) draw(sums.children[4], service.history.bits, "Traffic of " + service.name, bits);
-  table.kept = table.kept || new Map([["", table.firstElementChild]]);
-  keep(table, [null, ...service.backends], (one) => one === null ? "" : one.state === "leaving" ? "leaving " + one.address : one.address,
-    backendRow, (row, one) => one !== null && updateRow(row, one));
-}
-
-function backendRow() {
-  const row = make("div", "row");
-  row.setAttribute("role", "row");
-  const state = stateCell("state");
-  state.append(make("span", "backup"));
-  const share = make("span", "share num");
-  const bar = make("span", "bar");
-  bar.append(make("i"));
-  bar.setAttribute("aria-hidden", "true");
-  share.append(bar, make("span"));
-  row.append(state, make("span", "address"), make("span", "since soft"), make("span", "check soft"), make("span", "conns num"),
-    make("span", "new num"), make("span", "in-out num"), share, make("span", "weight num"));
-  for (const cell of row.children) cell.setAttribute("role", "cell");
-  row.querySelector(".conns").dataset.name = "conns";
-  row.querySelector(".new").dataset.name = "new";
-  row.querySelector(".weight").dataset.name = "weight";
-  return row;
-}
-
-function updateRow(row, one) {
-  const [state, address, since, check, conns, fresh, inOut, share, weight] = row.children;
-  const up = one.state === "up";
-  const shown = up && one.health === "unknown" ? "unknown" : up && one.health === "down" ? "warning" : one.state;
-  setState(state, shown);
-  write(state.children[1], shown === "unknown" ? "up, unchecked" : shown === "warning" ? "failing, kept" : one.state);
-  write(state.children[2], one.backup ? "backup" : "");
-  mark(row, "down", one.state === "down" ? "" : null);
-  write(address, one.address);
-  write(since, up || one.state === "down" ? span(one.health_seconds) : "");
-  since.title = one.health_seconds === null ? "" : "its health is " + one.health + " since " + day.format(ago(one.health_seconds));
-  write(check, one.last_check + (one.check_seconds === null || one.check_seconds < 10 ? "" : ", " + span(one.check_seconds) + " ago"));
-  check.title = one.check_seconds === null ? "" : "checked at " + clock.format(ago(one.check_seconds));
-  writeNumber(conns, whole(one.connections), one.connections);
-  writeNumber(fresh, perSecond(part(one.rates, "opened")), part(one.rates, "opened"));
-  mark(inOut, "zero", one.rates === null || one.rates.bits_in + one.rates.bits_out === 0 ? "" : null);
-  write(inOut, one.rates === null ? "–" : bits(one.rates.bits_in) + " / " + bits(one.rates.bits_out));
-  share.firstChild.firstChild.style.width = 100 * one.share + "%";
-  writeNumber(share.lastChild, percent(one.share), one.share);
-  mark(share, "zero", one.share === 0 ? "" : null);
-  write(weight, String(one.weight));
-}
-
-function showServices(data) {
-  const { shown, matching, from, find } = data.services;
-  keep(by("service-list"), shown, (one) => one.name, serviceCard, updateCard);
-  const note = by("service-note");
-  const all = data.counts.services;
-  note.hidden = shown.length > 0;
-  write(note, all === 0 ? "No service is configured." : find !== "" && matching === 0 ? "No service or backend has \"" + find + "\" in its name or address." : "There are no more.");
-  const pages = by("pages");
-  pages.hidden = from === 0 && shown.length === matching;
-  write(by("range"), shown.length === 0 ? "none of " + whole(matching) : whole(from + 1) + " to " + whole(from + shown.length) + " of " + whole(matching));
-  by("back").disabled = from === 0;
-  by("next").disabled = from + shown.length >= matching;
-  view.shown = shown.length;
-}
-
-// ---- Proxy IPs and drops --------------------------------------------------------------------------------------------
+// ---- Proxy IPs and drops -------------------------------------------------------------------------------------------
 
 function showProxies(data) {
   const { total, shown } = data.proxies;
@@ -433,7 +170,7 @@ function showDrops(data) {
   write(by("drop-note"), "None since the data plane was loaded.");
 }
 
-// ---- asking ---------------------------------------------------------------------------------------------------------
+// ---- asking --------------------------------------------------------------------------------------------------------
 
 const view = { find: "", from: 0, shown: 0, passed: [] }; // passed: where the former pages began
 const state = { answered: null, silentSince: null, timer: 0, running: null };
@@ -443,7 +180,7 @@ function show(data) {
   showAbout(data);
   showProblems(data);
   showTiles(data);
-  showServices(data);
+  view.shown = showServices(data);
   showProxies(data);
   showDrops(data);
 }
