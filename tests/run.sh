@@ -17,7 +17,7 @@ catalogue() {
 format        |  60 | quick | clang-format agrees with every C++ file
 bpf-stack     |  60 | quick | the BPF stack as Linux 6.1 counts it
 layering      |  60 | quick | includes keep to the one-way rule
-docs          |  60 | quick | docs/configuration.md names the keys of the schema, docs/doctor.md the checks; links, and lbctl commands that are named, exist
+docs          |  60 | quick | docs/configuration.md names the keys of the schema, docs/doctor.md the checks; links, and lbctl commands that are named, exist; metrics too
 unit          | 900 | quick | unit tests
 packet        | 600 | quick | packets through BPF_PROG_RUN
 fuzz          | 300 | quick | random and broken frames through BPF_PROG_RUN, 30 seconds, each judged
@@ -46,6 +46,8 @@ differential  | 300 | quick | the same traffic by proxip and by nftables: no dif
 ports         | 480 | quick | exactly as many connections as ports, and ports that come back
 ends          | 300 | quick | connections that the load balancer ends: idle, by hand
 ends6         | 300 | quick | the same with IPv6
+metrics       | 300 | quick | /metrics as promtool reads it, the dashboard's and the alerts' expressions
+page          | 480 | quick | the status page in headless Chromium, while a server dies under its eyes
 health        | 480 | quick | checks of each kind: what is ill or gone is out, in time; and no wrong check kills a site
 survive       | 480 | quick | kill -9, no agent, restarts, --detach
 faults        | 480 | quick | what goes wrong around it: kills, files, neighbours, routes, interfaces, bpffs
@@ -75,12 +77,13 @@ body() { # NAME
         ;;
     bpf-stack) "$here/bpf_stack.py" "$root/build/release/bpf/proxip.bpf.o" && "$here/bpf_stack.py" "$root/build/release/bpf/trace.bpf.o" ;;
     layering) "$here/layering.py" ;;
-    docs) "$here/docs_keys.py" && "$here/docs_checks.py" && "$here/docs_links.py" ;;
+    docs) "$here/docs_keys.py" && "$here/docs_checks.py" && "$here/docs_links.py" && "$here/docs_metrics.py" ;;
     unit) "$bin/proxip_unit_tests" "~[load]" ;;
     load) "$bin/proxip_unit_tests" "[load]" ;;
     packet) "$bin/proxip_packet_tests" ;;
     fuzz) "$bin/proxip_frame_fuzz" --seconds 30 ;; # prints its random seed
-    explain | doctor | control | change | scale | badfiles | attack | health | ports | survive | faults | upgrade | watch | arp) "$here/network/$1.sh" ;;
+    explain | doctor | control | change | scale | badfiles | attack | metrics | health | ports | survive | faults | upgrade | watch | arp) "$here/network/$1.sh" ;;
+    page) "$here/page/page.sh" ;;
     main-*) "$here/network/main.sh" "${1#main-}" ;;
     main6-*) "$here/network/main.sh" "${1#main6-}" 6 ;;
     pmtu-*) "$here/network/pmtu.sh" "${1#pmtu-}" 4 ;;

@@ -273,6 +273,9 @@ struct BackendView {
     std::uint64_t connections = 0;
     std::string last_check; // "connected in 0.3 ms", "connection refused", "" before the first
     double share = 0;       // of the service's new connections, from 0 to 1
+    std::optional<double> health_seconds =
+        std::nullopt; // `health` is so since; none: unchecked, or longer than the agent
+    std::optional<double> check_seconds = std::nullopt; // since the last check
 };
 
 struct ServiceView {

@@ -319,6 +319,8 @@ void describe(V& v, T& it) {
     v("connections", it.connections);
     v("last_check", it.last_check);
     v.defaulted("share", it.share);
+    v.defaulted("health_seconds", it.health_seconds);
+    v.defaulted("check_seconds", it.check_seconds);
 }
 
 template <typename V, Of<ServiceView> T>

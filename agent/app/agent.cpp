@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/host_name.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
@@ -22,6 +23,7 @@
 #include "app/neighbourhood.hpp"
 #include "app/notify.hpp"
 #include "app/pressure_watch.hpp"
+#include "app/status_page.hpp"
 #include "app/tracing.hpp"
 #include "app/views.hpp"
 #include "app/web.hpp"
@@ -89,7 +91,9 @@ class Agent {
             return begun;
         }
         await_signal();
+        pressure_->tick(); // so that the page has gauges at once
         await_tick();
+        await_sample();
         follow_change();
         notify_systemd("READY=1");
         events_.publish(spdlog::level::info,
@@ -139,8 +143,12 @@ class Agent {
         pressure_.emplace(*controller_, *dataplane_, events_);
         leaving_.emplace(*controller_, *dataplane_, events_);
         idle_.emplace(*controller_, *dataplane_);
-        web_.emplace(loop_, [this] { return views_->readings(); });
+        const std::string host = asio::ip::host_name();
+        web_.emplace(loop_, Web::Sources{.readings = [this] { return views_->readings(); },
+                                         .status = [this](const PageQuery& query) { return page_->json(query); },
+                                         .own_name = host});
         views_.emplace(*controller_, *dataplane_, *neighbourhood_, *pressure_, *web_);
+        page_.emplace(*controller_, *dataplane_, *neighbourhood_, *pressure_, *views_, host);
         doctor_.emplace(Doctor::Parts{*controller_, *dataplane_, *neighbourhood_, *web_, options_});
         handlers_.emplace(*controller_, *views_, *dataplane_, *doctor_);
         tracing_.emplace(loop_, *controller_, *views_, *neighbourhood_, *dataplane_);
@@ -266,6 +274,16 @@ class Agent {
         });
     }
 
+    void await_sample() {
+        page_->sample();
+        sample_.expires_after(policy::History::interval);
+        sample_.async_wait([this](const boost::system::error_code& error) {
+            if (!error) {
+                await_sample();
+            }
+        });
+    }
+
     void probed(const probe::Target& target, const probe::Outcome& outcome) {
         controller_->record(target, outcome);
         await_reschedule();
@@ -296,6 +314,7 @@ class Agent {
     asio::io_context loop_{1};
     asio::signal_set signals_;
     asio::steady_timer tick_{loop_};
+    asio::steady_timer sample_{loop_};
     asio::steady_timer reschedule_{loop_};
     asio::steady_timer trial_timer_{loop_};
     std::optional<Trial::Clock::time_point> trial_deadline_; // that the timer waits for
@@ -313,6 +332,7 @@ class Agent {
     std::optional<Web> web_;
     std::optional<Views> views_;
     std::optional<Doctor> doctor_;
+    std::optional<StatusPage> page_;
     std::optional<Handlers> handlers_;
     std::optional<Tracing> tracing_;
     std::unique_ptr<net::Monitor> monitor_;

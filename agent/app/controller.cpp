@@ -75,6 +75,7 @@ Result<void> Controller::begin(const Config& file, const std::string& text) {
 Result<void> Controller::restore(const store::State& state) {
     running_ = state.running;
     applied_ = state.applied;
+    drift_.reset();
     file_digest_ = state.file_digest;
     overlay_ = Overlay(state.overlay);
     former_names_ = state.leaving;
@@ -285,6 +286,13 @@ Result<Controller::Outcome> Controller::commit(Change change) {
     return outcome;
 }
 
+bool Controller::drift() const {
+    if (!drift_) {
+        drift_ = !diff(applied_, running_).empty();
+    }
+    return *drift_;
+}
+
 void Controller::settle(const Change& change, std::uint64_t generation, policy::Instant now, bool installed) {
     former_names_ = former_names_after(change.config);
     applied_ = change.applied.value_or(std::move(applied_));
@@ -300,6 +308,7 @@ void Controller::settle(const Change& change, std::uint64_t generation, policy::
         }
     }
     running_ = change.config;
+    drift_.reset();
     schedules_.keep_only(running_);
     overlay_ = change.overlay;
     generation_ = generation;

@@ -102,7 +102,7 @@ class Controller {
     void refuse_file(const std::string& why);
     [[nodiscard]] const std::string& file_trouble() const { return file_trouble_; }
 
-    [[nodiscard]] bool drift() const { return !diff(applied_, running_).empty(); }
+    [[nodiscard]] bool drift() const; // looked for once after a change: with thousands of services it takes a while
     // Who of a running service takes new connections, as the data plane has it.
     [[nodiscard]] const policy::Rotation& rotation(const Service& service) const { return rotations_.at(service.name); }
     [[nodiscard]] Admin admin(const Service& service, const Backend& backend) const {
@@ -146,6 +146,7 @@ class Controller {
     Parts parts_;
     Config running_;
     Config applied_;
+    mutable std::optional<bool> drift_; // between these two
     std::string file_digest_;
     Overlay overlay_;
     HealthBook health_;

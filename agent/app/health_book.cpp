@@ -21,6 +21,7 @@ HealthBook::Entry HealthBook::followed(const Entry* known, const Check& check) {
         entry.hysteresis.adopt_serving();
         entry.went_down.reset();
         entry.last_check.clear();
+        entry.times = {};
     }
     entry.checked = checked;
     entry.hysteresis.retune(check.rise, check.fall);
@@ -45,11 +46,13 @@ bool HealthBook::record(const probe::Target& target, const probe::Outcome& outco
     }
     Entry& entry = found->second;
     entry.last_check = outcome.detail;
+    entry.times.checked = now;
     const policy::Health before = entry.hysteresis.state();
     // A check that this host could not make says nothing of the backend.
     if (!outcome.made || !entry.hysteresis.observe(outcome.success)) {
         return false;
     }
+    entry.times.since = now;
     if (outcome.success) {
         entry.joined = before == policy::Health::down ? std::optional(now) : entry.joined;
         entry.went_down.reset();
@@ -101,6 +104,11 @@ policy::Standing HealthBook::standing(const std::string& service, const SocketAd
 std::string HealthBook::last_check(const std::string& service, const SocketAddress& backend) const {
     const Entry* entry = find(service, backend);
     return entry == nullptr ? std::string() : entry->last_check;
+}
+
+HealthBook::Times HealthBook::times(const std::string& service, const SocketAddress& backend) const {
+    const Entry* entry = find(service, backend);
+    return entry == nullptr ? Times{} : entry->times;
 }
 
 } // namespace proxip::app

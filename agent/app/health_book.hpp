@@ -30,6 +30,11 @@ class HealthBook {
     // All but the operator's word.
     [[nodiscard]] policy::Standing standing(const std::string& service, const SocketAddress& backend) const;
     [[nodiscard]] std::string last_check(const std::string& service, const SocketAddress& backend) const;
+    struct Times {
+        std::optional<policy::Instant> since; // its health is what it is; none: nobody looks, or before this agent knew
+        std::optional<policy::Instant> checked; // the last check's end; none: there was none yet
+    };
+    [[nodiscard]] Times times(const std::string& service, const SocketAddress& backend) const;
     [[nodiscard]] static std::vector<probe::Target> targets(const Config& config);
 
   private:
@@ -40,6 +45,7 @@ class HealthBook {
         std::string last_check{};
         std::optional<policy::Instant> joined{};
         std::optional<policy::Instant> went_down{};
+        Times times{};
     };
     [[nodiscard]] static Entry followed(const Entry* known, const Check& check);
     [[nodiscard]] const Entry* find(const std::string& service, const SocketAddress& backend) const;

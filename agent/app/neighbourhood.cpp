@@ -250,12 +250,23 @@ std::optional<net::Mac> Neighbourhood::mac_of(std::uint32_t link, const Address&
 }
 
 void Neighbourhood::resolve(const policy::EndpointKey& key, Target& target, Look& look) {
+    find_way(key, target, look);
+    if (target.reachable) {
+        target.lost.reset();
+    } else if (!target.lost) {
+        target.lost = std::chrono::steady_clock::now();
+    }
+}
+
+void Neighbourhood::find_way(const policy::EndpointKey& key, Target& target, Look& look) {
     auto route = netlink_->route(key.address.address);
     if (!route) {
         target.path = {}; // not to be reached at all: better counted than sent astray
         target.reachable = false;
+        target.routed = false;
         return;
     }
+    target.routed = true;
     const Address next = route->gateway.value_or(key.address.address);
     const bool moved = route->link != target.link || next != target.next;
     target.link = route->link;
@@ -460,6 +471,29 @@ void Neighbourhood::publish_soon() {
         publish_waits_ = false;
         publish_locals();
     });
+}
+
+std::vector<Neighbourhood::LostHop> Neighbourhood::lost_hops() const {
+    std::map<std::pair<std::uint32_t, Address>, LostHop> out; // one of a gateway, however many are behind it
+    for (const auto& [key, target] : targets_) {
+        if (!target.lost) {
+            continue;
+        }
+        const Address& next = target.routed ? target.next : key.address.address;
+        const std::uint32_t link = target.routed ? target.link : 0;
+        auto [hop, first] = out.try_emplace({link, next}, LostHop{.interface = link == 0 ? "" : link_name(link),
+                                                                  .next = next,
+                                                                  .known = target.path.hop.has_value(),
+                                                                  .since = *target.lost});
+        hop->second.since = std::min(hop->second.since, *target.lost);
+        ++hop->second.endpoints;
+    }
+    std::vector<LostHop> hops;
+    hops.reserve(out.size());
+    for (auto& [place, hop] : out) {
+        hops.push_back(std::move(hop));
+    }
+    return hops;
 }
 
 std::vector<std::string> Neighbourhood::warnings() const {

@@ -3,9 +3,11 @@
 // Keeps the data plane's interfaces, next hops and addresses as the kernel's routing has them, and announces our
 // addresses.
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -50,6 +52,15 @@ class Neighbourhood {
 
     [[nodiscard]] std::vector<std::string>
     warnings() const; // "1.1.1.80 is also at 02:...", "eth1 is not attached: ..."
+    // A neighbour that does not answer, or a server without a route, and whom that concerns.
+    struct LostHop {
+        std::string interface; // "": no route
+        Address next;
+        bool known = false; // its last MAC is still used
+        std::chrono::steady_clock::time_point since;
+        std::size_t endpoints = 0;
+    };
+    [[nodiscard]] std::vector<LostHop> lost_hops() const;
     [[nodiscard]] std::string link_name(std::uint32_t index) const;
     [[nodiscard]] Result<std::uint32_t> link_towards(const Address& address) const;
     [[nodiscard]] Result<std::uint32_t> link_named(const std::string& name) const;
@@ -64,6 +75,8 @@ class Neighbourhood {
         std::uint32_t link = 0;
         Address next; // the neighbour: the backend itself, or its gateway
         bool reachable = false;
+        bool routed = true;
+        std::optional<std::chrono::steady_clock::time_point> lost{}; // since then it is not reachable
     };
 
     Neighbourhood(boost::asio::io_context& loop, dataplane::Dataplane& dataplane, Events& events,
@@ -85,6 +98,7 @@ class Neighbourhood {
     void learn_link(const net::Link& link);
     void resolve_paths();
     void resolve(const policy::EndpointKey& key, Target& target, Look& look);
+    void find_way(const policy::EndpointKey& key, Target& target, Look& look);
     [[nodiscard]] std::optional<net::Mac> mac_of(std::uint32_t link, const Address& next, Look& look);
     [[nodiscard]] std::optional<int> inline_prefix(const Address& backend) const;
     void publish_locals();

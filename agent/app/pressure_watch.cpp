@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -17,8 +18,21 @@ constexpr std::size_t rings_per_tick = 4096; // about 2 ms
 
 void PressureWatch::begin_round() {
     ports_.clear();
+    next_proxies_.clear();
     for (const auto& [key, id] : controller_.identities().rings.all()) {
         rings_.push_back(id);
+    }
+}
+
+void PressureWatch::count(const dataplane::RingUse& use) {
+    ports_[use.endpoint].first += use.in_use;
+    ports_[use.endpoint].second += use.capacity;
+    ProxyUse& proxy = next_proxies_[use.proxy];
+    proxy.in_use += use.in_use;
+    if (proxy.endpoints++ == 0 || use.in_use > proxy.fullest_in_use) {
+        proxy.fullest = use.endpoint;
+        proxy.fullest_in_use = use.in_use;
+        proxy.capacity = use.capacity;
     }
 }
 
@@ -30,8 +44,7 @@ void PressureWatch::tick() {
     const std::vector<policy::Id> part(std::prev(rings_.end(), static_cast<std::ptrdiff_t>(some)), rings_.end());
     rings_.resize(rings_.size() - some);
     for (const dataplane::RingUse& use : dataplane_.ring_use(part)) {
-        ports_[use.endpoint].first += use.in_use;
-        ports_[use.endpoint].second += use.capacity;
+        count(use);
     }
     if (rings_.empty()) {
         end_round();
@@ -39,6 +52,7 @@ void PressureWatch::tick() {
 }
 
 void PressureWatch::end_round() {
+    proxies_ = std::exchange(next_proxies_, {});
     std::vector<policy::Gauge> gauges{{.name = "the connection table",
                                        .used = dataplane_.live_connections(),
                                        .capacity = dataplane_.max_connections()}};

@@ -56,6 +56,10 @@ std::string state_name(abi::abi_conn_state state) {
     }
 }
 
+double seconds_since(policy::Instant then) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - then).count();
+}
+
 std::optional<std::string> snat_reason_name(abi::abi_snat_reason reason) {
     switch (reason) {
     case abi::ABI_SNAT_NONE: return std::nullopt;
@@ -97,9 +101,9 @@ api::Status Views::status() const {
     }
     for (const Service& service : controller_.running().services) {
         for (const Backend& backend : service.backends) {
-            const std::string state = this->backend(service, backend).state;
-            out.backends.up += state == "up" ? 1 : 0;
-            out.backends.down += state == "down" ? 1 : 0;
+            const std::string word = state(service, backend);
+            out.backends.up += word == "up" ? 1 : 0;
+            out.backends.down += word == "down" ? 1 : 0;
         }
     }
     out.warnings = warnings(controller_.running());
@@ -148,22 +152,33 @@ std::optional<dataplane::BindingCounts> Views::counts(const Service& service, co
     });
 }
 
+std::string Views::state(const Service& service, const Backend& backend) const {
+    const Admin admin = controller_.admin(service, backend);
+    if (admin != Admin::enabled) {
+        return std::string(enum_name(admin));
+    }
+    const auto index = static_cast<std::size_t>(&backend - service.backends.data());
+    return controller_.rotation(service).shares.at(index).dead ? "down" : "up";
+}
+
 api::BackendView Views::backend(const Service& service, const Backend& backend) const {
     const policy::Rotation& rotation = controller_.rotation(service);
     const auto& share = rotation.shares.at(static_cast<std::size_t>(&backend - service.backends.data()));
-    const Admin admin = controller_.admin(service, backend);
     const policy::Health health = controller_.health().state(service.name, backend.address);
     api::BackendView out;
     out.service = service.name;
     out.address = backend.address.text();
     out.weight = backend.weight;
     out.health = health_name(health);
-    out.admin = enum_name(admin);
-    out.state = admin != Admin::enabled ? out.admin : share.dead ? "down" : "up";
+    out.admin = enum_name(controller_.admin(service, backend));
+    out.state = state(service, backend);
     out.share = share_of(rotation, share);
     out.backup = backend.backup;
     out.connections = counts(service, backend).value_or(dataplane::BindingCounts{}).live;
     out.last_check = controller_.health().last_check(service.name, backend.address);
+    const auto times = controller_.health().times(service.name, backend.address);
+    out.health_seconds = times.since.transform(seconds_since);
+    out.check_seconds = times.checked.transform(seconds_since);
     return out;
 }
 

@@ -16,6 +16,8 @@
 
 namespace proxip::app {
 
+[[nodiscard]] double seconds_since(policy::Instant then); // up to now
+
 class Views {
   public:
     Views(const Controller& controller, const dataplane::Dataplane& dataplane, const Neighbourhood& neighbourhood,
@@ -25,6 +27,11 @@ class Views {
 
     [[nodiscard]] api::Status status() const;
     [[nodiscard]] Readings readings() const; // for /metrics
+    // The one word, without a look at the kernel.
+    [[nodiscard]] std::string state(const Service& service, const Backend& backend) const;
+    [[nodiscard]] api::BackendView backend(const Service& service, const Backend& backend) const;
+    [[nodiscard]] std::optional<dataplane::BindingCounts> counts(const Service& service, const Backend& backend) const;
+    [[nodiscard]] std::vector<api::BackendView> leaving() const;
     [[nodiscard]] Result<std::vector<api::ServiceView>> services(const std::optional<std::string>& name) const;
     [[nodiscard]] Result<std::vector<api::BackendView>> backends(const api::BackendShow& request) const;
     [[nodiscard]] Result<std::vector<api::PoolView>> pools(const std::optional<std::string>& name) const;
@@ -40,15 +47,12 @@ class Views {
     [[nodiscard]] api::Top top(const api::TopRequest& request) const;
 
   private:
-    [[nodiscard]] api::BackendView backend(const Service& service, const Backend& backend) const;
-    [[nodiscard]] std::vector<api::BackendView> leaving() const;
     [[nodiscard]] api::ServiceView service(const Service& service, const std::vector<api::BackendView>& leaving) const;
     [[nodiscard]] api::PoolView pool(const ProxyPool& pool) const;
     [[nodiscard]] api::StatsView stats(const Service& service) const;
     [[nodiscard]] api::Top::Service top_service(const Service& service) const;
     // How many connections each one that was looked at stands for.
     std::uint32_t top_clients(std::uint32_t wanted, std::vector<api::Top::Client>& out) const;
-    [[nodiscard]] std::optional<dataplane::BindingCounts> counts(const Service& service, const Backend& backend) const;
     [[nodiscard]] Result<void> known(const std::optional<std::string>& service) const;
     [[nodiscard]] Result<void> ever_known(const std::optional<std::string>& service) const; // removed ones too
     [[nodiscard]] bool is_vip(const Address& address) const;

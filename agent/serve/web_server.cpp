@@ -42,22 +42,41 @@ using SharedShop = std::shared_ptr<Shop>;
 using Request = http::request_parser<http::empty_body>;
 using Response = http::response<http::string_body>;
 
+WebAnswer plain(http::status status, std::string text) {
+    return {.status = static_cast<unsigned>(status), .type = "text/plain; charset=utf-8", .body = std::move(text)};
+}
+
 WebAnswer answer_to(const Shop& shop, const http::request<http::empty_body>& request) {
     if (request.method() != http::verb::get && request.method() != http::verb::head) {
-        return {.status = 405, .type = "text/plain; charset=utf-8", .body = "expected GET or HEAD\n"};
+        return plain(http::status::method_not_allowed, "expected GET or HEAD\n");
     }
-    return shop.handler(std::string(request.target()));
+    const auto hosts = request.count(http::field::host);
+    if (hosts > 1 || (hosts == 0 && request.version() > 10)) {
+        return plain(http::status::bad_request, "expected one Host header\n");
+    }
+    return shop.handler({.target = std::string(request.target()),
+                         .host = hosts == 0 ? std::nullopt : std::optional(std::string(request[http::field::host]))});
+}
+
+void set_headers(Response& out, const std::string& type) {
+    out.set(http::field::content_type, type);
+    out.set(http::field::cache_control, "no-store");
+    out.set("Content-Security-Policy", content_security_policy);
+    out.set("X-Content-Type-Options", "nosniff");
+    out.set("Referrer-Policy", "no-referrer");
+    out.set("Cross-Origin-Resource-Policy", "same-origin");
+    out.set("Cross-Origin-Opener-Policy", "same-origin");
+    if (out.result() == http::status::method_not_allowed) {
+        out.set(http::field::allow, "GET, HEAD");
+    } else if (out.result() == http::status::service_unavailable) {
+        out.set(http::field::retry_after, "1");
+    }
 }
 
 Response response_to(const Shop& shop, const http::request<http::empty_body>& request) {
     auto answer = answer_to(shop, request);
     Response out(static_cast<http::status>(answer.status), request.version());
-    out.set(http::field::content_type, answer.type);
-    out.set(http::field::cache_control, "no-store");
-    out.set("X-Content-Type-Options", "nosniff");
-    if (out.result() == http::status::method_not_allowed) {
-        out.set(http::field::allow, "GET, HEAD");
-    }
+    set_headers(out, answer.type);
     out.keep_alive(false);
     out.content_length(answer.body.size());
     if (request.method() != http::verb::head) {

@@ -38,7 +38,10 @@ need_packages() { # GROUP…
         return 1
     fi
     rm -f "$log"
-    if [[ " ${missing[*]} " == *" nginx "* ]]; then
-        systemctl disable nginx >/dev/null 2>&1 || true
-    fi
+    local service
+    for service in nginx prometheus; do
+        if [[ " ${missing[*]} " == *" $service "* ]]; then
+            systemctl disable "$service" >/dev/null 2>&1 || true
+        fi
+    done
 }

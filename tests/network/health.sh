@@ -55,7 +55,7 @@ CONF
 
 web_stop() { # HOST: the process dies
     local pid="WEB_$1"
-    kill -KILL $(pgrep -P "${!pid}") "${!pid}"
+    kill -KILL "${!pid}" $(pgrep -P "${!pid}") # the master first: it would start another worker
     wait "${!pid}" 2>/dev/null || true
 }
 

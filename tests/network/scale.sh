@@ -61,6 +61,14 @@ timed "service show -o json" lbctl service show -o json
 timed "backend show -o json" lbctl backend show -o json
 timed "status" lbctl status
 timed "dump" lbctl dump
+page() { at lb curl -sS --noproxy '*' "http://127.0.0.1:9631/status.json$1"; }
+timed "the status page's data" page ""
+printf '        %-44s %6d kB\n' "  its size" $(($(stat -c %s "$LAB_DIR/timed.out") / 1024))
+check_json "is of 100 services and 1,000 backends at most, and tells of the others" \
+    ".services.matching == $((SERVICES + 1)) and (.services.shown | length) <= 100 and ([.services.shown[].backends | length] | add) <= 1000" "$(<"$LAB_DIR/timed.out")"
+timed "  the same, found by the last backend's address" page "?find=2.2.2.11:80"
+check_json "which is in one" '[.services.shown[].name] == ["web"]' "$(<"$LAB_DIR/timed.out")"
+timed "/metrics" at lb curl -sS --noproxy '*' http://127.0.0.1:9631/metrics
 timed "diff (of no difference to what runs but a weight)" bash -c 'lbctl diff -f "$1" >/dev/null || (($? == 6))' - "$LAB_DIR/many.toml"
 rss
 check "back to the file's weight" lbctl backend set web 2.2.2.11:80 --weight 1

@@ -168,7 +168,8 @@ std::vector<std::pair<Request, Answer>> every_answer() {
                   {2, 1},
                   {"watch out"},
                   Status::Confirm{6, 12.5}};
-    const BackendView backend{"web", "1.1.1.11:80", 3, "up", "up", "enabled", true, 4, "connected in 0.3 ms", 0.25};
+    const BackendView backend{"web", "1.1.1.11:80",         3,    "up", "up", "enabled", true,
+                              4,     "connected in 0.3 ms", 0.25, 12.5, 0.5};
     const ServiceView service{"web", "tcp://1.1.1.80:80", "maglev", "always", "default", 4, {backend}};
     const PoolView pool{"default", "1024-65535", {{"1.1.1.254", 3, {{"1.1.1.11:80", "tcp", 3, 64512}}}}};
     const ConnView conn{"web",         "tcp",         "1.1.1.11:4000", "1.1.1.80:80", "1.1.1.254:1024",
@@ -299,8 +300,8 @@ TEST_CASE("the contract's keys") {
     CHECK(of(0)["uptime_seconds"] == 12.5);
     CHECK(of(2) == Json{{"no_backend_available", 0}, {"proxy_ports_exhausted", 1ULL << 60}});
     CHECK(keys(of(4)[0]) == Names{"address", "backends", "connections", "name", "pool", "scheduler", "snat"});
-    CHECK(keys(of(5)[0]) == Names{"address", "admin", "backup", "connections", "health", "last_check", "service",
-                                  "share", "state", "weight"});
+    CHECK(keys(of(5)[0]) == Names{"address", "admin", "backup", "check_seconds", "connections", "health",
+                                  "health_seconds", "last_check", "service", "share", "state", "weight"});
     CHECK(of(6)[0] ==
           Json::parse(R"({"name":"default","ports":"1024-65535","addresses":[{"address":"1.1.1.254","in_use":3,
         "endpoints":[{"address":"1.1.1.11:80","protocol":"tcp","in_use":3,"capacity":64512}]}]})"));

@@ -123,4 +123,26 @@ TEST_CASE("health book: when it went down, and when it joined", "[app]") {
     CHECK_FALSE(scene.book.standing("web", second).joined.has_value()); // forgotten with it
 }
 
+TEST_CASE("health book: since when, and when last looked", "[app]") {
+    Scene scene;
+    CHECK_FALSE(scene.book.times("web", first).since);
+    CHECK_FALSE(scene.book.times("web", first).checked);
+    scene.check(first, "+", start + 1s);
+    CHECK(scene.book.times("web", first).since == start + 1s);
+    scene.check(first, "--", start + 2s); // not down yet
+    CHECK(scene.book.times("web", first).since == start + 1s);
+    CHECK(scene.book.times("web", first).checked == start + 2s);
+    scene.check(first, "-", start + 3s);
+    CHECK(scene.book.times("web", first).since == start + 3s);
+    scene.check(first, "!-", start + 9s);
+    CHECK(scene.book.times("web", first).since == start + 3s);
+    CHECK(scene.book.times("web", first).checked == start + 9s);
+    scene.book.adopt_down("web", second); // an earlier agent knows since when
+    CHECK_FALSE(scene.book.times("web", second).since);
+    scene.web().check.type = CheckType::none;
+    scene.book.follow(scene.config);
+    CHECK_FALSE(scene.book.times("web", first).since);
+    CHECK_FALSE(scene.book.times("web", first).checked);
+}
+
 } // namespace health_book_test

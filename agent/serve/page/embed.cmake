@@ -1,0 +1,15 @@
+# Makes a C++ file that holds the status page's files:  cmake -DFOLDER=… -DOUT=… -P embed.cmake
+# Arrays of bytes, so that no tool beside CMake is needed and no compiler's limit on literals is met.
+set(names index.html page.css page.js services.js draw.js icon.svg)
+set(text "// Made by agent/serve/page/embed.cmake.\n#include \"serve/page.hpp\"\n\nnamespace proxip::serve {\nnamespace {\n")
+set(rows "")
+foreach(name ${names})
+  string(MAKE_C_IDENTIFIER ${name} symbol)
+  file(READ ${FOLDER}/${name} hex HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "'\\\\x\\1'," bytes "${hex}")
+  string(APPEND text "constexpr char ${symbol}[] = {${bytes}};\n")
+  string(APPEND rows "    {\"${name}\", {${symbol}, sizeof ${symbol}}},\n")
+endforeach()
+string(APPEND text "constexpr PageFile files[] = {\n${rows}};\n} // namespace\n\n")
+string(APPEND text "std::span<const PageFile> page_files() {\n    return files;\n}\n\n} // namespace proxip::serve\n")
+file(WRITE ${OUT} "${text}")
