@@ -296,6 +296,11 @@ std::vector<Attachment> Hooks::attachments() const {
     return out;
 }
 
+bool has_hooks(const std::filesystem::path& folder) {
+    std::error_code error;
+    return std::filesystem::directory_iterator(folder, error) != std::filesystem::directory_iterator();
+}
+
 void remove_hooks(const std::filesystem::path& folder) {
     each_pin(folder, [](const auto& pin) {
         const Descriptor link(bpf_obj_get(pin.c_str()));
