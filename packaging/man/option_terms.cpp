@@ -65,7 +65,9 @@ std::string synopsis_of(const CLI::App& app) {
         if (option->get_positional()) {
             text += " " + positional(*option);
         } else if (option->get_required()) {
-            text += " " + tag_of(*option);
+            const auto& names = option->get_lnames();
+            text += " " + bold(names.empty() ? "-" + option->get_snames().front() : "--" + names.front());
+            text += takes_value(*option) ? " " + italic(form_of(*option)) : "";
         } else {
             more = more || !is_help(*option);
         }

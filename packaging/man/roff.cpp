@@ -27,6 +27,24 @@ std::string as_line(std::string_view roff) {
     return fmt::format("{}{}\n", begins_like_a_request(roff) ? "\\&" : "", roff);
 }
 
+// Text that roff fills: lines end where a word does.
+std::string filled(std::string_view roff) {
+    constexpr std::size_t width = 78;
+    std::string lines;
+    while (roff.ends_with(' ')) {
+        roff.remove_suffix(1);
+    }
+    while (roff.size() > width) {
+        const auto blank = roff.rfind(' ', width);
+        if (blank == std::string_view::npos || blank == 0) {
+            break;
+        }
+        lines += as_line(roff.substr(0, blank));
+        roff.remove_prefix(blank + 1);
+    }
+    return lines + as_line(roff);
+}
+
 std::string as_argument(std::string_view roff) {
     std::string quoted = "\"";
     for (const char c : roff) {
@@ -112,13 +130,13 @@ Page& Page::subsection(std::string_view heading) {
 }
 
 Page& Page::paragraph(std::string_view roff) {
-    text_ += (after_heading_ ? "" : ".PP\n") + as_line(roff);
+    text_ += (after_heading_ ? "" : ".PP\n") + filled(roff);
     after_heading_ = false;
     return *this;
 }
 
 Page& Page::term(std::string_view tag, std::string_view body) {
-    text_ += ".TP\n" + as_line(tag) + as_line(body.empty() ? "\\&" : body);
+    text_ += ".TP\n" + as_line(tag) + filled(body.empty() ? "\\&" : body);
     after_heading_ = false;
     return *this;
 }
