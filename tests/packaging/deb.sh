@@ -121,6 +121,10 @@ pid=$(agent_pid)
 check "upgrade: dpkg -i of the next version" in_machine dpkg -i "/srv/${next##*/}"
 check "another agent" wait_until 20 another_agent "$pid"
 check_unharmed upgrade
+check "and room for more proxy ports" in_machine lbctl service add more "tcp://$VIP:81" --backend 1.1.1.11:80 \
+    --backend 1.1.1.12:80 --check none
+check_match "a new service answers" "s[12]" "$(at near curl -sS --retry 3 --retry-all-errors --max-time 3 "http://$VIP:81/" || true)"
+in_machine lbctl service del more >/dev/null
 check_json "it has the file of before, and its backends up" '.backends == {"up": 4, "down": 0} and (.interfaces | length) == 1' \
     "$(in_machine lbctl status -o json)"
 in_machine mkdir -p /run/systemd/system/proxip.service.d
@@ -147,5 +151,5 @@ check "the configuration stays" in_machine test -s /etc/proxip/lb.toml
 check "the state stays" in_machine test -s /var/lib/proxip/state.json
 check "dpkg --purge" in_machine dpkg --purge proxip
 for path in /etc/proxip /var/lib/proxip /run/proxip; do check_not "no $path" in_machine test -e "$path"; done
-check_equal "no failed unit of ours" "" "$(in_machine systemctl --failed --no-legend 'proxip*' 'sys-fs-bpf-proxip*')"
+check_equal "no failed unit of ours" "" "$(in_machine systemctl list-units --failed --plain --no-legend 'proxip*' 'sys-fs-bpf-proxip*')"
 finish
