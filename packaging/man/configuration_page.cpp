@@ -90,9 +90,11 @@ class Converter {
         }
         const auto cells = cells_of(text);
         const std::string value = cells.size() > 1 ? cells[1] : "";
-        const bool required = value == "–";
-        const std::string preset = required || value.empty() ? "" : fmt::format("Default: {}. ", value);
-        page_->term(inline_markdown(cells[0]), inline_markdown(preset + (cells.size() > 2 ? cells[2] : "")));
+        std::string about = cells.size() > 2 ? cells[2] : "";
+        if (!value.empty() && value != "–") { // of what must be there
+            about += fmt::format("{}(default: {})", about.empty() ? "" : " ", value);
+        }
+        page_->term(inline_markdown(cells[0]), inline_markdown(about));
     }
 
     Page* page_;

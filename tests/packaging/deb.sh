@@ -84,6 +84,8 @@ echo 'nonsense' | in_machine tee -a /etc/proxip/lb.toml >/dev/null
 in_machine systemctl reload proxip || true
 check "a wrong file: systemd is told" wait_until 10 eval 'property StatusText | grep -q "not reloaded"'
 check_equal "and what ran runs on" "$before" "$(generation)"
+check_match "the journal has it as an error" "not reloaded" \
+    "$(in_machine journalctl --unit proxip --priority err --output cat)"
 in_machine sed -i '/^nonsense$/d' /etc/proxip/lb.toml
 in_machine systemctl reload proxip
 check "mended" wait_until 10 eval 'property StatusText | grep -q ^generation'
@@ -149,7 +151,11 @@ check_not "no bpffs" in_machine test -e "$PINS"
 check_not "no agent" in_machine pgrep -x lbagent
 check "the configuration stays" in_machine test -s /etc/proxip/lb.toml
 check "the state stays" in_machine test -s /var/lib/proxip/state.json
+check "installed again" in_machine dpkg -i "/srv/${next##*/}"
+check "what ran is found" wait_until 20 all_up
+check_match "the VIP answers" "s[12]" "$(at near curl -sS --max-time 3 "http://$VIP/")"
 check "dpkg --purge" in_machine dpkg --purge proxip
-for path in /etc/proxip /var/lib/proxip /run/proxip; do check_not "no $path" in_machine test -e "$path"; done
+check_equal "nothing on the interfaces" "" "$({ ip -n "$LAB-lb" -o link; at lb tc qdisc show; } | grep -oE 'prog/xdp|clsact' || true)"
+for path in /etc/proxip /var/lib/proxip /run/proxip "$PINS"; do check_not "no $path" in_machine test -e "$path"; done
 check_equal "no failed unit of ours" "" "$(in_machine systemctl list-units --failed --plain --no-legend 'proxip*' 'sys-fs-bpf-proxip*')"
 finish

@@ -12,7 +12,7 @@ options_of() { grep -oE '^ +(-[a-z],)?--[a-z-]+' | grep -oE -- '--[a-z-]+' | sor
 
 for page in "$pages"/*; do
     check_equal "${page##*/}: mandoc" "" "$(mandoc -T lint -W style "$page" 2>&1)"
-    check_equal "${page##*/}: groff" "" "$(LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -E UTF-8 -l -T utf8 -Z "$page" 2>&1 >/dev/null)"
+    check_equal "${page##*/}: groff" "" "$(LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z "$page" 2>&1 >/dev/null)"
     check "${page##*/}: whatis" lexgrog "$page"
 done
 
