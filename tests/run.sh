@@ -18,6 +18,7 @@ format        |  60 | quick | clang-format agrees with every C++ file
 bpf-stack     |  60 | quick | the BPF stack as Linux 6.1 counts it
 layering      |  60 | quick | includes keep to the one-way rule
 docs          |  60 | quick | docs/configuration.md names the keys of the schema, docs/doctor.md the checks; links, and lbctl commands that are named, exist; metrics too
+man           |  60 | quick | the manual pages: mandoc and groff find nothing wrong
 unit          | 900 | quick | unit tests
 packet        | 600 | quick | packets through BPF_PROG_RUN
 fuzz          | 300 | quick | random and broken frames through BPF_PROG_RUN, 30 seconds, each judged
@@ -53,6 +54,7 @@ survive       | 480 | quick | kill -9, no agent, restarts, --detach
 faults        | 480 | quick | what goes wrong around it: kills, files, neighbours, routes, interfaces, bpffs
 upgrade       | 300 | quick | a new agent over a running data plane, the same version or another
 watch         | 480 | quick | lbctl top, monitor and trace while traffic runs; nothing of a trace stays behind
+deb           | 480 | quick | the Debian package on a machine with systemd: installed, upgraded under traffic, removed
 arp           | 480 | quick | VIPs and Proxy IPs in ARP
 quickstart    | 600 | quick | examples/quickstart.sh
 one-arm       | 300 | quick | examples/one-arm: one leg beside the servers, with and without the Proxy IP
@@ -78,6 +80,8 @@ body() { # NAME
     bpf-stack) "$here/bpf_stack.py" "$root/build/release/bpf/proxip.bpf.o" && "$here/bpf_stack.py" "$root/build/release/bpf/trace.bpf.o" ;;
     layering) "$here/layering.py" ;;
     docs) "$here/docs_keys.py" && "$here/docs_checks.py" && "$here/docs_links.py" && "$here/docs_metrics.py" ;;
+    man) "$here/packaging/man.sh" ;;
+    deb) "$here/packaging/deb.sh" ;;
     unit) "$bin/proxip_unit_tests" "~[load]" ;;
     load) "$bin/proxip_unit_tests" "[load]" ;;
     packet) "$bin/proxip_packet_tests" ;;
@@ -179,7 +183,7 @@ main() {
     rm -f "$logs"/*
     source "$here/harness/packages.sh"
     source "$here/harness/build.sh"
-    need_packages build demo test
+    need_packages build package demo test
     local start=$SECONDS status=0
     build release >"$logs/build.log" 2>&1 || status=$?
     report "$( ((status == 0)) && echo PASS || echo FAIL)" build $((SECONDS - start)) "$status"

@@ -94,6 +94,9 @@ class Agent {
         pressure_->tick(); // so that the page has gauges at once
         await_tick();
         await_sample();
+        if (const auto patience = watchdog_patience()) {
+            await_watchdog(*patience / 2);
+        }
         follow_change();
         notify_systemd("READY=1");
         events_.publish(spdlog::level::info,
@@ -284,6 +287,17 @@ class Agent {
         });
     }
 
+    // From the loop: a loop that hangs is silent, and systemd starts the agent anew. The data plane does not notice.
+    void await_watchdog(std::chrono::microseconds interval) {
+        notify_systemd("WATCHDOG=1");
+        watchdog_.expires_after(interval);
+        watchdog_.async_wait([this, interval](const boost::system::error_code& error) {
+            if (!error) {
+                await_watchdog(interval);
+            }
+        });
+    }
+
     void probed(const probe::Target& target, const probe::Outcome& outcome) {
         controller_->record(target, outcome);
         await_reschedule();
@@ -315,6 +329,7 @@ class Agent {
     asio::signal_set signals_;
     asio::steady_timer tick_{loop_};
     asio::steady_timer sample_{loop_};
+    asio::steady_timer watchdog_{loop_};
     asio::steady_timer reschedule_{loop_};
     asio::steady_timer trial_timer_{loop_};
     std::optional<Trial::Clock::time_point> trial_deadline_; // that the timer waits for

@@ -3,10 +3,9 @@
 #include <span>
 
 #include <fmt/format.h>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
 
 #include "app/agent.hpp"
+#include "app/log.hpp"
 #include "app/options.hpp"
 
 namespace {
@@ -19,9 +18,7 @@ int run(std::span<const char* const> arguments) {
         fmt::print(stderr, "{}", options.error().error);
         return options.error().code;
     }
-    spdlog::set_default_logger(spdlog::stderr_logger_st("lbagent"));
-    spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l: %v");
-    spdlog::set_level(options->verbose ? spdlog::level::debug : spdlog::level::info);
+    start_log(options->verbose);
     const auto done = options->check    ? check_config(*options)
                       : options->detach ? detach(*options)
                                         : run_agent(*options);

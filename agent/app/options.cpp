@@ -8,18 +8,30 @@
 
 namespace proxip::app {
 
-std::expected<Options, Exit> parse_options(std::span<const char* const> arguments) {
-    Options options;
-    CLI::App app("Layer-4 load balancer with a Proxy IP: programs the data plane and keeps it right.", "lbagent");
+void declare_options(CLI::App& app, Options& options) {
+    app.name("lbagent");
+    app.description("Layer-4 load balancer with a Proxy IP: programs the data plane and keeps it right.");
     app.set_version_flag("--version", std::string(api::version()));
-    app.add_option("--config", options.config, "configuration file (TOML or JSON)")->capture_default_str();
-    app.add_option("--socket", options.socket, "control socket")->capture_default_str();
-    app.add_option("--state-dir", options.state, "folder of the durable state")->capture_default_str();
-    app.add_option("--bpffs", options.bpffs, "folder on a bpffs where the data plane is pinned")->capture_default_str();
+    app.add_option("--config", options.config, "configuration file (TOML or JSON)")
+        ->type_name("FILE")
+        ->capture_default_str();
+    app.add_option("--socket", options.socket, "control socket")->type_name("PATH")->capture_default_str();
+    app.add_option("--state-dir", options.state, "folder of the durable state")
+        ->type_name("DIR")
+        ->capture_default_str();
+    app.add_option("--bpffs", options.bpffs, "folder on a bpffs where the data plane is pinned")
+        ->type_name("DIR")
+        ->capture_default_str();
     auto* check = app.add_flag("--check", options.check, "check the configuration, say what it needs, and end");
     app.add_flag("--detach", options.detach, "take the data plane down and remove what is pinned, and end")
         ->excludes(check);
     app.add_flag("-v,--verbose", options.verbose, "log more");
+}
+
+std::expected<Options, Exit> parse_options(std::span<const char* const> arguments) {
+    Options options;
+    CLI::App app;
+    declare_options(app, options);
     try {
         app.parse(static_cast<int>(arguments.size()), arguments.data());
     } catch (const CLI::ParseError& error) {

@@ -7,6 +7,10 @@
 #include <span>
 #include <string>
 
+namespace CLI {
+class App;
+}
+
 namespace proxip::app {
 
 struct Options {
@@ -25,6 +29,9 @@ struct Exit { // the command line ends the program: help, version, or a mistake
     std::string error;
 };
 
+// The one definition of the options: the command line and the manual page are made from it. `options` must outlive
+// `app`.
+void declare_options(CLI::App& app, Options& options);
 [[nodiscard]] std::expected<Options, Exit> parse_options(std::span<const char* const> arguments);
 
 } // namespace proxip::app

@@ -337,6 +337,11 @@ void Hooks::restore() {
     }
 }
 
+bool has_hooks(const std::filesystem::path& folder) {
+    std::error_code error;
+    return std::filesystem::directory_iterator(folder, error) != std::filesystem::directory_iterator();
+}
+
 void remove_hooks(const std::filesystem::path& folder) {
     each_pin(folder, [](const auto& pin) {
         const Descriptor link(bpf_obj_get(pin.c_str()));

@@ -69,6 +69,7 @@ class Hooks {
     std::map<std::uint32_t, Held> held_;
 };
 
+[[nodiscard]] bool has_hooks(const std::filesystem::path& folder);
 // Takes away every pinned link of the folder and its interface's filter.
 void remove_hooks(const std::filesystem::path& folder);
 

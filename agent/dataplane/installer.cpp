@@ -6,7 +6,6 @@
 #include <tuple>
 
 #include <bpf/bpf.h>
-#include <fmt/format.h>
 
 #include "policy/idle.hpp"
 
@@ -24,34 +23,6 @@ Result<Descriptor> make_lookup_map(std::size_t blocks) {
         return fail_errno("cannot make a table of schedules", errno);
     }
     return map;
-}
-
-Result<Descriptor> make_chunk(std::uint32_t slabs) {
-    LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_INNER_MAP);
-    Descriptor map(bpf_map_create(BPF_MAP_TYPE_ARRAY, "port_chunk", sizeof(std::uint32_t), sizeof(abi::abi_slab), slabs,
-                                  &options));
-    if (!map) {
-        return fail_errno(fmt::format("cannot allocate {} KiB for proxy ports", slabs * sizeof(abi::abi_slab) / 1024),
-                          errno);
-    }
-    return map;
-}
-
-std::optional<std::uint32_t> inner_entries(int outer, std::uint32_t key, Descriptor* kept) {
-    std::uint32_t id = 0;
-    if (bpf_map_lookup_elem(outer, &key, &id) != 0) {
-        return std::nullopt;
-    }
-    Descriptor map(bpf_map_get_fd_by_id(id));
-    bpf_map_info info{};
-    std::uint32_t size = sizeof info;
-    if (!map || bpf_obj_get_info_by_fd(map.get(), &info, &size) != 0) {
-        return std::nullopt;
-    }
-    if (kept != nullptr) {
-        *kept = std::move(map);
-    }
-    return info.max_entries;
 }
 
 // Packets read these entries: one that is right already is not touched. One that an install left behind which failed
@@ -111,13 +82,8 @@ void Installer::mark_down(const policy::Image& image, bool down) {
 Result<void> Installer::add_chunks(const policy::Image& image) {
     std::uint32_t next = image.first_new_chunk;
     for (const std::uint32_t slabs : image.new_chunks) {
-        auto chunk = make_chunk(slabs);
-        if (!chunk) {
-            return std::unexpected(chunk.error());
-        }
-        const int fd = chunk->get();
-        if (bpf_map_update_elem(tables_->port_chunks, &next, &fd, BPF_ANY) != 0) {
-            return fail_errno("cannot add memory for proxy ports", errno);
+        if (auto added = chunks_.add(next, slabs); !added) {
+            return added;
         }
         ++next;
     }
@@ -256,30 +222,11 @@ void Installer::clear(const policy::References& freed) {
 // ---- adoption
 // ---------------------------------------------------------------------------------------------------------
 
-Result<void> Installer::adopt() {
-    for (std::uint32_t half = 0; half < 2; ++half) {
-        if (auto done = adopt_lookup(half); !done) {
-            return done;
-        }
-    }
+// The tables of schedules are left: an install makes new ones, and without CAP_SYS_ADMIN they cannot be opened by their
+// id.
+void Installer::adopt() {
     matches_.adopt(tables_->match, [](const abi::abi_match& key) { return key.half; });
     allowed_.adopt(tables_->allowed, [](const abi::abi_allowed& key) { return key.service / abi::ABI_MAX_SERVICES; });
-    return {};
-}
-
-Result<void> Installer::adopt_lookup(std::uint32_t half) {
-    Descriptor map;
-    const auto blocks = inner_entries(tables_->lookup, half, &map);
-    if (!blocks) {
-        return {};
-    }
-    auto mapped = MappedArray<abi::abi_lookup_block>::map(map.get(), *blocks);
-    if (!mapped) {
-        return std::unexpected(mapped.error());
-    }
-    halves_[half].lookup_map = std::move(map);
-    halves_[half].lookup = std::move(*mapped);
-    return {};
 }
 
 Result<policy::Identities> Installer::identities() const {
@@ -310,12 +257,12 @@ Result<policy::Identities> Installer::identities() const {
             ids.bindings.adopt({.service = binding.service, .endpoint = binding.endpoint}, id);
         }
     }
-    for (std::uint32_t chunk = 0; chunk < abi::ABI_MAX_PORT_CHUNKS; ++chunk) {
-        const auto slabs = inner_entries(tables_->port_chunks, chunk, nullptr);
-        if (!slabs) {
-            break;
-        }
-        ids.memory.add_chunk(*slabs);
+    const auto chunks = chunks_.sizes();
+    if (!chunks) {
+        return std::unexpected(chunks.error());
+    }
+    for (const std::uint32_t slabs : *chunks) {
+        ids.memory.add_chunk(slabs);
     }
     if (auto done = adopt_rings(ids); !done) {
         return std::unexpected(done.error());

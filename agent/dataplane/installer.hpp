@@ -4,9 +4,11 @@
 
 #include <array>
 #include <cstdint>
+#include <utility>
 
 #include "dataplane/kernel_tables.hpp"
 #include "dataplane/keyed_halves.hpp"
+#include "dataplane/port_chunks.hpp"
 #include "model/descriptor.hpp"
 #include "policy/image.hpp"
 
@@ -14,10 +16,10 @@ namespace proxip::dataplane {
 
 class Installer {
   public:
-    explicit Installer(KernelTables& tables) : tables_(&tables) {}
+    Installer(KernelTables& tables, PortChunks chunks) : tables_(&tables), chunks_(std::move(chunks)) {}
 
     // Learns what both halves hold.
-    [[nodiscard]] Result<void> adopt();
+    void adopt();
     [[nodiscard]] Result<void> install(const policy::Image& image, std::uint64_t generation);
     [[nodiscard]] Result<policy::Identities> identities() const;
     void clear(const policy::References& freed);
@@ -37,10 +39,10 @@ class Installer {
     [[nodiscard]] Result<void> write_keyed(const policy::Image& image, std::uint32_t half);
     void mark_down(const policy::Image& image, bool down);
     void flip(std::uint64_t generation, std::uint32_t half);
-    [[nodiscard]] Result<void> adopt_lookup(std::uint32_t half);
     [[nodiscard]] Result<void> adopt_rings(policy::Identities& ids) const;
 
     KernelTables* tables_;
+    PortChunks chunks_;
     std::array<Half, 2> halves_;
     KeyedHalves<abi::abi_match> matches_;
     KeyedHalves<abi::abi_allowed> allowed_;

@@ -54,12 +54,13 @@ class KernelDataplane final : public Dataplane {
     KernelDataplane(Pins pins, Descriptor lock, std::shared_ptr<MapFolders> folders, bool migrating, Skeleton skeleton,
                     std::unique_ptr<KernelTables> tables, Hooks hooks)
         : pins_(std::move(pins)), lock_(std::move(lock)), folders_(std::move(folders)), migrating_(migrating),
-          skeleton_(std::move(skeleton)), tables_(std::move(tables)), installer_(*tables_), surroundings_(*tables_),
+          skeleton_(std::move(skeleton)), tables_(std::move(tables)),
+          installer_(*tables_, PortChunks(tables_->port_chunks, pins_.maps())), surroundings_(*tables_),
           endings_(*tables_), hooks_(std::move(hooks)) {}
 
-    Result<void> adopt() {
+    void adopt() {
         surroundings_.adopt();
-        return installer_.adopt();
+        installer_.adopt();
     }
 
     std::uint64_t generation() const override {
@@ -289,9 +290,13 @@ Result<std::unique_ptr<Dataplane>> open_kernel(const fs::path& folder, std::uint
     if (!lock) {
         return std::unexpected(lock.error());
     }
-    const auto former = pins.control();
+    auto former = pins.control();
     if (!former) {
         return std::unexpected(former.error());
+    }
+    if (*former && (*former)->max_connections != max_connections && !has_hooks(pins.links())) {
+        spdlog::info("the data plane is attached to nothing: it is made anew, for {} connections", max_connections);
+        former->reset();
     }
     const bool adopted = former->has_value();
     const bool migrating = adopted && (*former)->config_version != abi::ABI_CONFIG_VERSION;
@@ -332,9 +337,7 @@ Result<std::unique_ptr<Dataplane>> open_kernel(const fs::path& folder, std::uint
     }
     auto out = std::make_unique<KernelDataplane>(std::move(pins), std::move(*lock), std::move(folders), migrating,
                                                  std::move(*skeleton), std::move(kept), std::move(*hooks));
-    if (auto done = out->adopt(); !done) {
-        return std::unexpected(done.error());
-    }
+    out->adopt();
     return out;
 }
 

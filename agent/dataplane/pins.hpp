@@ -38,10 +38,10 @@ class Pins {
     // that tells the version is the last.
     [[nodiscard]] Result<void> commit() const;
 
+    [[nodiscard]] std::filesystem::path maps() const { return folder_ / "maps"; }
     [[nodiscard]] std::filesystem::path links() const { return folder_ / "links"; }
 
   private:
-    [[nodiscard]] std::filesystem::path maps() const { return folder_ / "maps"; }
     [[nodiscard]] std::filesystem::path staged() const { return folder_ / fmt::format("next_{}", stage_); }
     [[nodiscard]] Result<void> remove_stages() const;
 

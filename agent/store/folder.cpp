@@ -52,6 +52,18 @@ Result<std::string> read_all(int file) {
     }
 }
 
+// What root makes in the folder of a service's user (lbagent --detach by hand) must not shut that user out.
+Result<void> give_to_owner(int folder, int file) {
+    struct stat owner{};
+    struct stat made{};
+    if (::fstat(folder, &owner) != 0 || ::fstat(file, &made) != 0) {
+        return fail_errno("stat", errno);
+    }
+    const bool given =
+        owner.st_uid == made.st_uid || ::geteuid() != 0 || ::fchown(file, owner.st_uid, owner.st_gid) == 0;
+    return given ? Result<void>() : fail_errno("give it to the folder's owner", errno);
+}
+
 Result<void> make(const std::filesystem::path& path) {
     std::error_code error;
     if (const auto parent = path.parent_path(); !parent.empty()) {
@@ -86,6 +98,9 @@ Result<Descriptor> take_lock(int folder) {
         }
         return fail_errno("lock", errno);
     }
+    if (auto given = give_to_owner(folder, lock.get()); !given) {
+        return std::unexpected(std::move(given.error()));
+    }
     // The pid is only for the one who is refused: a disk that is full must not keep the agent from reading its state.
     if (::ftruncate(lock.get(), 0) == 0) {
         std::ignore = write_all(lock.get(), fmt::format("{}\n", ::getpid()));
@@ -100,6 +115,9 @@ Result<void> write_file(int folder, const std::string& name, std::string_view te
     }
     if (::fchmod(file.get(), file_mode) != 0) {
         return fail_errno("set the mode", errno);
+    }
+    if (auto given = give_to_owner(folder, file.get()); !given) {
+        return given;
     }
     if (auto written = write_all(file.get(), text); !written) {
         return written;

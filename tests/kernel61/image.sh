@@ -3,7 +3,7 @@
 # Of the kernel's modules those that the payload needs; what they depend on comes along.
 GUEST_MODULES=(veth bridge sch_ingress cls_bpf act_bpf tun nf_tables nft_chain_nat nft_ct nft_masq nf_conntrack_netlink xt_conntrack)
 PROXIP_GUEST_TESTS=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-GUEST_TOOLS=(bash bpftool conntrack curl ip jq mount nft nsenter ping python3 ss tail tc tcpdump umount)
+GUEST_TOOLS=(bash bpftool conntrack curl ip jq mount nft nsenter ping python3 setpriv ss tail tc tcpdump umount)
 
 fetch_kernel() { # CACHE: leaves the unpacked package in CACHE/kernel
     local cache=$1 package

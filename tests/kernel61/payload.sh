@@ -20,4 +20,5 @@ run packet "$PROXIP_BIN/proxip_packet_tests"
 [[ -x $PROXIP_BIN/proxip_race_test ]] && run race "$PROXIP_BIN/proxip_race_test"
 run smoke-native bash tests/kernel61/smoke.sh native
 run smoke-generic bash tests/kernel61/smoke.sh generic
+run smoke-unprivileged bash tests/kernel61/smoke.sh native unprivileged
 exit "$((failures > 0))"

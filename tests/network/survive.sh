@@ -68,4 +68,19 @@ check_not "no program is attached" xdp_attached
 check_equal "no clsact is left" "" "$(at lb tc qdisc show dev eth0 | grep clsact || true)"
 check_equal "no pin is left" "" "$(find "$BPFFS" -mindepth 1 2>/dev/null)"
 check_not "and the VIP is dead" at near curl -sS --max-time 1 "http://$VIP/"
+
+section "another number of connections"
+table_size() { lbctl status -o json | jq .max_connections; }
+restart_with() { # INTERFACES MAX_CONNECTIONS
+    [[ -z $LAB_AGENT ]] || agent_kill TERM
+    printf '[agent]\ninterfaces = [%s]\nmax_connections = %s\n' "$1" "$2" >"$CONFIG"
+    agent_start
+}
+restart_with "" 1000
+check_equal "a data plane that is attached to nothing" 1000 "$(table_size)"
+restart_with "" 2000
+check_equal "takes it at the next start" 2000 "$(table_size)"
+restart_with '"eth0"' 2000
+restart_with '"eth0"' 3000
+check_equal "one that is attached stays as it is" 2000 "$(table_size)"
 finish

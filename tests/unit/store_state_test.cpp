@@ -132,6 +132,27 @@ TEST_CASE("an apply that waits to be confirmed and names of what was removed are
     CHECK(loaded(*opened(scratch)) == next);
 }
 
+TEST_CASE("what root makes in the folder of a service's user belongs to that user", "[store]") {
+    if (::geteuid() != 0) {
+        return;
+    }
+    constexpr uid_t user = 65534;
+    const Scratch scratch;
+    std::filesystem::create_directory(scratch.folder());
+    REQUIRE(::chown(scratch.folder().c_str(), user, user) == 0);
+    auto store = Store::open(scratch.folder());
+    REQUIRE(store);
+    REQUIRE((*store)->prepare(State{}));
+    REQUIRE((*store)->commit());
+    for (const char* name : {"lock", "state.json"}) {
+        CAPTURE(name);
+        struct stat made{};
+        REQUIRE(::stat((scratch.folder() / name).c_str(), &made) == 0);
+        CHECK(made.st_uid == user);
+        CHECK(made.st_gid == user);
+    }
+}
+
 TEST_CASE("folder and files are for the agent and its group", "[store]") {
     const Scratch scratch;
     const mode_t before = ::umask(0);
