@@ -44,6 +44,8 @@ differential  | 300 | quick | the same traffic by proxip and by nftables: no dif
 ports         | 480 | quick | exactly as many connections as ports, and ports that come back
 ends          | 300 | quick | connections that the load balancer ends: idle, by hand
 ends6         | 300 | quick | the same with IPv6
+whois         | 300 | quick | conn show, whois and the server agree on who it was; the NAT log's bounds and losses
+whois6        | 300 | quick | the same with IPv6
 health        | 480 | quick | checks of each kind: what is ill or gone is out, in time; and no wrong check kills a site
 survive       | 480 | quick | kill -9, no agent, restarts, --detach
 faults        | 480 | quick | what goes wrong around it: kills, files, neighbours, routes, interfaces, bpffs
@@ -82,6 +84,8 @@ body() { # NAME
     pmtu6-*) "$here/network/pmtu.sh" "${1#pmtu6-}" 6 ;;
     ends) "$here/network/ends.sh" 4 ;;
     ends6) "$here/network/ends.sh" 6 ;;
+    whois) "$here/network/whois.sh" 4 ;;
+    whois6) "$here/network/whois.sh" 6 ;;
     fragments) "$here/network/fragments.sh" auto 4 ;;
     fragments6) "$here/network/fragments.sh" generic 6 ;;
     jumbo) "$here/network/jumbo.sh" native 4 ;;

@@ -7,14 +7,15 @@
 
 #include "api/messages.hpp"
 #include "app/controller.hpp"
+#include "app/nat_journal.hpp"
 #include "app/views.hpp"
 
 namespace proxip::app {
 
 class Handlers {
   public:
-    Handlers(Controller& controller, const Views& views, dataplane::Dataplane& dataplane)
-        : controller_(controller), views_(views), dataplane_(dataplane) {}
+    Handlers(Controller& controller, const Views& views, dataplane::Dataplane& dataplane, NatJournal& nat)
+        : controller_(controller), views_(views), dataplane_(dataplane), nat_(nat) {}
 
     [[nodiscard]] Result<api::Answer> handle(const api::Request& request);
 
@@ -31,6 +32,7 @@ class Handlers {
     Answer on(const api::ConnShow& request);
     Answer on(const api::ConnCountRequest& request);
     Answer on(const api::ConnDel& request);
+    Answer on(const api::WhoisRequest& request);
     Answer on(const api::ExplainRequest& request);
     Answer on(const api::DumpRequest& request);
     Answer on(const api::ValidateRequest& request);
@@ -53,6 +55,7 @@ class Handlers {
     Controller& controller_;
     const Views& views_;
     dataplane::Dataplane& dataplane_;
+    NatJournal& nat_;
 };
 
 } // namespace proxip::app

@@ -11,6 +11,7 @@
 
 #include "api/messages.hpp"
 #include "app/controller.hpp"
+#include "app/nat_journal.hpp"
 #include "app/pressure_watch.hpp"
 #include "app/web.hpp"
 
@@ -19,8 +20,8 @@ namespace proxip::app {
 class Views {
   public:
     Views(const Controller& controller, const dataplane::Dataplane& dataplane, const Neighbourhood& neighbourhood,
-          const PressureWatch& pressure, const Web& web)
-        : controller_(controller), dataplane_(dataplane), neighbourhood_(neighbourhood), pressure_(pressure),
+          const PressureWatch& pressure, const NatJournal& nat, const Web& web)
+        : controller_(controller), dataplane_(dataplane), neighbourhood_(neighbourhood), pressure_(pressure), nat_(nat),
           web_(web) {}
 
     [[nodiscard]] api::Status status() const;
@@ -44,7 +45,6 @@ class Views {
     [[nodiscard]] api::PoolView pool(const ProxyPool& pool) const;
     [[nodiscard]] api::StatsView stats(const Service& service) const;
     [[nodiscard]] std::optional<dataplane::BindingCounts> counts(const Service& service, const Backend& backend) const;
-    [[nodiscard]] std::map<policy::Id, std::string> service_names() const;
     [[nodiscard]] Result<void> known(const std::optional<std::string>& service) const;
     [[nodiscard]] Result<void> ever_known(const std::optional<std::string>& service) const; // removed ones too
     [[nodiscard]] bool matches(const api::ConnFilter& filter, const dataplane::Connection& connection) const;
@@ -53,6 +53,7 @@ class Views {
     const dataplane::Dataplane& dataplane_;
     const Neighbourhood& neighbourhood_;
     const PressureWatch& pressure_;
+    const NatJournal& nat_;
     const Web& web_;
     std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 };
