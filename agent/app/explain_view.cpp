@@ -106,7 +106,7 @@ Result<api::Explain> Views::explain(const api::ExplainRequest& request) const {
         out.reason = decision->known != 0 ? "connection" : "new";
     }
     if (decision->has_service != 0) {
-        out.service = service_names()[decision->service];
+        out.service = controller_.service_names()[decision->service];
     }
     if (decision->has_backend != 0) {
         if (const auto endpoint = key_of(ids.endpoints, decision->endpoint)) {

@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "model/codec.hpp"
+
 namespace proxip::app {
 
 namespace {

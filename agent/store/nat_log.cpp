@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view magic = "pxnat\0\0\1"; // and in it the version of the format
+constexpr std::string_view magic{"pxnat\0\0\1", 8}; // and in it the version of the format
 constexpr std::string_view suffix = ".nat";
 // What is too old, or too much, goes in pieces of this part of all.
 constexpr int parts = 16;

@@ -56,7 +56,7 @@ last_seen() { # HOST: ADDRESS:PORT as its web server saw it
     with_port "$ip" "$port"
 }
 hold() { # NAME ADDRESS: asks once, and keeps the connection open
-    nsenter --net="$(netns near)" "$HARNESS/wait_end.py" "$2" 80 60 >"$LAB_DIR/$1.talk" 2>&1 &
+    nsenter --net="$(netns near)" "$HARNESS/wait_end.py" "$2" 80 200 >"$LAB_DIR/$1.talk" 2>&1 &
     printf -v "HOLD_$1" '%s' $!
     wait_until 5 grep -q answered "$LAB_DIR/$1.talk"
 }
@@ -166,7 +166,7 @@ lbctl conn del --service names >/dev/null
 check "their ends are known" wait_until 10 is_over "$last"
 check_number "the log is not larger than it may be" "$(du -bs "$STATE/nat-log" | cut -f1)" -le $((1048576 + 8192)) # and its folder
 check_number "which metrics tell" "$(metric proxip_nat_log_bytes)" -gt 800000
-check_exit "what was first is gone" 5 lbctl whois "$proxy"
+check_exit "what was first is gone" 5 lbctl whois "tcp://$proxy"
 
 section "changes"
 configure 'destinations = true' 'json = "'"$LAB_DIR/collector"'"'
@@ -200,7 +200,8 @@ agent_start
 lost() { [[ $(metric proxip_nat_log_lost_total) -gt 0 ]]; }
 check "is counted" wait_until 5 lost
 check_equal "just so: a buffer of 64 KiB holds 1,024 events" $((3000 - 1023)) "$(metric proxip_nat_log_lost_total)"
-check_match "and told" 'events were lost' "$(json status | jq -r '.warnings[]')"
+warned() { json status | jq -r '.warnings[]' | grep -q 'events were lost'; }
+check "and told" wait_until 5 warned
 check_equal "all connections are there, and known while they live" 3000 "$(json conn count --service names | jq .connections)"
 check_json "one that was not heard of" '.[0].state == "open"' \
     "$(json whois "$(json conn show --service names --limit 0 | jq -r '.[-1].proxy')")"
