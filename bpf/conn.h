@@ -12,6 +12,7 @@
 
 #include "abi/tcp.h"
 #include "bucket.h"
+#include "events.h"
 #include "ports.h"
 #include "packet.h"
 #include "quota.h"
@@ -177,18 +178,21 @@ __noinline int conn_move(__u32 slot_id, __u64 was_word, __u64 is_word)
 {
 	union conn_word was = {.word = was_word}, is = {.word = is_word};
 	struct abi_slot *s = bpf_map_lookup_elem(&slot, &slot_id);
+	struct scratch *w = work_space();
 	__u32 binding_id, ring_id;
-	struct counted counted;
 	__u16 port_be;
 	bool return_port = false;
+	bool tell = (was.state.state == ABI_CLOSED) != (is.state.state == ABI_CLOSED) && is_told(&was.state);
 
-	if (!s)
+	if (!s || !w)
 		return 0;
 	/* Copied before the swap: once the port is marked as returned, the slot may end and begin anew under us. */
 	binding_id = s->binding;
 	ring_id = s->ring;
 	port_be = s->proxy_port_be;
-	counted_in(s, &counted);
+	counted_in(s, &w->ended);
+	if (tell)
+		note_nat(w, s);
 	barrier();
 
 	if (is.state.state == ABI_CLOSED && (is.state.flags & ABI_CONN_SNAT) && !(is.state.flags & ABI_CONN_IN_RING)) {
@@ -197,12 +201,14 @@ __noinline int conn_move(__u32 slot_id, __u64 was_word, __u64 is_word)
 	}
 	if (!swap_word(s, was.word, is.word))
 		return 0; /* another CPU's packet was faster */
+	if (tell)
+		tell_nat(w, is.state.state == ABI_CLOSED ? ABI_NAT_CLOSED : ABI_NAT_OPENED);
 	if (abi_is_live(was.state.state) && is.state.state == ABI_CLOSED) {
-		live_add(counted.service, binding_id, true, 1);
-		count_out(&counted);
+		live_add(w->ended.service, binding_id, true, 1);
+		count_out(&w->ended);
 	} else if (was.state.state == ABI_CLOSED && abi_is_live(is.state.state)) {
-		live_add(counted.service, binding_id, true, -1);
-		count_again(&counted);
+		live_add(w->ended.service, binding_id, true, -1);
+		count_again(&w->ended);
 	}
 	if (return_port)
 		port_release(ring_id, port_be);
@@ -215,7 +221,6 @@ __noinline int conn_remove(__u32 slot_id, __u64 was_word)
 	struct found f = {.word = was_word, .slot_id = slot_id};
 	union conn_word is = {.word = was_word};
 	struct scratch *w = work_space();
-	struct counted counted;
 
 	f.slot = bpf_map_lookup_elem(&slot, &slot_id);
 	if (!f.slot || !w)
@@ -231,8 +236,12 @@ __noinline int conn_remove(__u32 slot_id, __u64 was_word)
 	}
 	if (abi_is_live(f.state.state)) {
 		live_add(f.slot->service, f.slot->binding, true, 1);
-		counted_in(f.slot, &counted);
-		count_out(&counted);
+		counted_in(f.slot, &w->ended);
+		count_out(&w->ended);
+		if (is_told(&f.state)) {
+			note_nat(w, f.slot);
+			tell_nat(w, ABI_NAT_CLOSED);
+		}
 	}
 	if ((f.state.flags & ABI_CONN_SNAT) && !(f.state.flags & ABI_CONN_IN_RING))
 		port_release(f.slot->ring, f.slot->proxy_port_be);

@@ -52,6 +52,12 @@ struct {
 ARRAY_MAP(slot, struct abi_slot, 1, BPF_F_MMAPABLE);
 ARRAY_MAP(ledger, struct abi_ledger, 1, BPF_F_MMAPABLE);
 
+/* Its size is set before the load. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} nat_events SEC(".maps");
+
 /* Not preallocated: an element that was deleted is not another client's while somebody still counts in it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -187,6 +193,15 @@ struct choice { /* what select.h decided: numbers only */
 	struct abi_hop client_hop;
 };
 
+/* What a live connection is counted in: a copy, for after the swap that gives its slot away. */
+struct counted {
+	__u64 client;
+	__u32 service;
+	__u32 endpoint;
+	__u8 family;
+	__u8 kinds; /* enum abi_quota_kind bits */
+};
+
 /* What the slow paths need and the 512 bytes of stack do not hold. One user at a time: programs and timers run in softirq, which
  * does not nest on a CPU. */
 struct scratch {
@@ -204,6 +219,8 @@ struct scratch {
 	struct abi_tuple quoted;  /* and what the error quotes, turned round */
 	__u32 owner_slot; /* of a port that claim_port() wants to take over */
 	__u64 owner_word;
+	struct abi_nat_event nat_event;
+	struct counted ended; /* conn_move() and conn_remove(): what they take out of the accounts */
 	__u8 piece[512]; /* of a jumbo frame, for its checksum */
 };
 PER_CPU_MAP(scratch, struct scratch, 1);

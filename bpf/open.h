@@ -230,7 +230,8 @@ static __always_inline int claim_reply_as_client(__u32 slot_id, struct scratch *
 static __always_inline void slot_fill(struct abi_slot *s, const struct abi_tuple *t, const struct choice *c,
 				      const struct abi_endpoint *e)
 {
-	__u32 now = now_ticks();
+	__u64 now_ns = bpf_ktime_get_coarse_ns();
+	__u32 now = now_ns >> ABI_TICK_SHIFT;
 
 	s->client = t->source;
 	s->client_port_be = t->source_port_be;
@@ -248,6 +249,7 @@ static __always_inline void slot_fill(struct abi_slot *s, const struct abi_tuple
 	s->client_hop = c->client_hop;
 	s->opened = now;
 	s->last_seen = now;
+	s->opened_ns = now_ns;
 	s->in = (struct abi_counter){};
 	s->out = (struct abi_counter){};
 	s->acked_be[ABI_ORIGINAL] = 0;
@@ -314,6 +316,10 @@ __noinline int open_chosen(void)
 	if (err) {
 		slot_undo(&f, w, true);
 		return err == -EEXIST ? ABI_CONTENDED : ABI_TABLE_FULL;
+	}
+	if (is_told(&f.state)) { /* before anybody can end it: its end is told later than its begin */
+		note_nat(w, f.slot);
+		tell_nat(w, ABI_NAT_OPENED);
 	}
 	f.state.state = w->open_key.protocol == IPPROTO_TCP ? ABI_SYN : ABI_UDP;
 	barrier();

@@ -97,15 +97,6 @@ static __always_inline void quota_give(__u64 client, __u32 id, __u32 kind_family
 	}
 }
 
-/* What a live connection is counted in: a copy, for after the swap that gives its slot away. */
-struct counted {
-	__u64 client;
-	__u32 service;
-	__u32 endpoint;
-	__u8 family;
-	__u8 kinds; /* enum abi_quota_kind bits */
-};
-
 static __always_inline void counted_in(const struct abi_slot *s, struct counted *c)
 {
 	c->kinds = s->counted;

@@ -1,10 +1,12 @@
 #include <array>
+#include <chrono>
 #include <memory>
 
 #include <CLI/App.hpp>
 
 #include "cli/command.hpp"
 #include "cli/values.hpp"
+#include "model/moment.hpp"
 
 namespace proxip::cli {
 namespace agent {
@@ -57,12 +59,70 @@ Build declare_explain(CLI::App& app) {
     };
 }
 
+struct WhoisTyped {
+    std::string proxy;
+    Text backend, at, limit;
+};
+
+// "tcp://1.1.1.254:1024", or without the protocol.
+Result<void> read_proxy(const std::string& text, api::WhoisRequest& whois) {
+    const auto protocol_end = text.find("://");
+    if (protocol_end != std::string::npos) {
+        auto protocol = at("proxy", parse_as<Protocol>(text.substr(0, protocol_end)));
+        if (!protocol) {
+            return std::unexpected(protocol.error());
+        }
+        whois.protocol = *protocol;
+    }
+    auto proxy =
+        at("proxy", SocketAddress::parse(protocol_end == std::string::npos ? text : text.substr(protocol_end + 3)));
+    if (!proxy) {
+        return std::unexpected(proxy.error());
+    }
+    if (proxy->port == 0) {
+        return usage("'" + text + "': expected a Proxy IP and a port", "proxy");
+    }
+    whois.proxy = *proxy;
+    return {};
+}
+
+Build declare_whois(CLI::App& app) {
+    const auto typed = std::make_shared<WhoisTyped>();
+    app.add_option("proxy", typed->proxy, "as the server saw it")->option_text("[tcp|udp://]PROXYIP:PORT")->required();
+    app.add_option("--backend", typed->backend, "the server: each has all ports of a Proxy IP for itself")
+        ->option_text("IP[:PORT]");
+    app.add_option("--at", typed->at, "who had it then: 2026-11-29T02:25:43Z, seconds since 1970, or -5m")
+        ->option_text("TIME");
+    app.add_option("--limit", typed->limit, "at most so many, the newest; 0: all (1000 unless told)")->option_text("N");
+    return [typed](const Inputs&) -> Result<Action> {
+        api::WhoisRequest whois;
+        if (auto read = read_proxy(typed->proxy, whois); !read) {
+            return std::unexpected(read.error());
+        }
+        Reading reading;
+        reading.one("--backend", typed->backend, whois.backend).one("--limit", typed->limit, whois.limit);
+        if (reading.error()) {
+            return std::unexpected(*reading.error());
+        }
+        if (typed->at) {
+            const auto now = std::chrono::floor<Millis>(std::chrono::system_clock::now());
+            auto moment = at("--at", parse_moment(*typed->at, now));
+            if (!moment) {
+                return std::unexpected(moment.error());
+            }
+            whois.at = static_cast<std::uint64_t>(moment->time_since_epoch().count());
+        }
+        return Call{std::move(whois), {}};
+    };
+}
+
 constexpr std::array commands{
     Command{"", "status", "Is it running, and what", declare_plain<api::StatusRequest>},
     Command{"", "version", "Of lbctl and of the agent", declare_plain<api::VersionRequest>},
     Command{"", "stats", "Connections, packets and bytes of services and backends", declare_stats},
     Command{"", "drops", "Packets that were dropped, by reason", declare_plain<api::DropsRequest>},
     Command{"", "doctor", "What is wrong here, and what mends it", declare_plain<api::DoctorRequest>},
+    Command{"", "whois", "Who has, or had, a proxy port", declare_whois},
     Command{"", "explain", "What would happen to a packet, and why", declare_explain},
 };
 

@@ -65,6 +65,11 @@ std::string note_of(const api::Request& request, const api::Answer& answer) {
     if (const auto* doctor = std::get_if<api::Doctor>(&answer)) {
         return doctor->findings.empty() ? fmt::format("lbctl: {} checks, nothing is wrong\n", doctor->ok.size()) : "";
     }
+    const auto* whois = std::get_if<api::WhoisRequest>(&request);
+    const auto* sessions = std::get_if<std::vector<api::WhoisView>>(&answer);
+    if (whois != nullptr && sessions != nullptr && whois->limit != 0 && sessions->size() >= whois->limit) {
+        return fmt::format("lbctl: only the newest {}: --limit 0 shows all\n", whois->limit);
+    }
     const auto* show = std::get_if<api::ConnShow>(&request);
     const auto* connections = std::get_if<std::vector<api::ConnView>>(&answer);
     if (show != nullptr && connections != nullptr && show->limit != 0 && connections->size() >= show->limit) {

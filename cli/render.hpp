@@ -28,6 +28,7 @@ struct Rendered {
 [[nodiscard]] std::string text_of(const std::vector<api::BackendView>& backends, bool wide);
 [[nodiscard]] std::string text_of(const std::vector<api::PoolView>& pools, bool wide);
 [[nodiscard]] std::string text_of(const std::vector<api::ConnView>& connections, bool wide);
+[[nodiscard]] std::string text_of(const std::vector<api::WhoisView>& sessions, bool wide);
 [[nodiscard]] std::string text_of(const api::ConnCount& count, bool wide);
 [[nodiscard]] std::string text_of(const api::Ended& ended);
 [[nodiscard]] std::string text_of(const api::Explain& explain);

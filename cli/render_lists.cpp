@@ -133,6 +133,18 @@ std::string text_of(const std::vector<api::ConnView>& connections, bool wide) {
     return table.text();
 }
 
+std::string text_of(const std::vector<api::WhoisView>& sessions, bool wide) {
+    Table table(
+        columns({{"CLIENT"}, {"SERVICE"}, {"BACKEND"}, {"PROTO"}, {"SINCE"}, {"UNTIL"}, {"STATE"}}, wide, {{"VIP"}}));
+    for (const auto& one : sessions) {
+        std::vector<std::string> cells{
+            one.client, one.service, one.backend, one.protocol, one.since, one.until.value_or(""), one.state};
+        widen(cells, wide, {one.vip.value_or("")});
+        table.row(cells);
+    }
+    return table.text();
+}
+
 std::string text_of(const std::vector<api::StatsView>& stats) {
     Table table({{"SERVICE"},
                  {"BACKEND"},

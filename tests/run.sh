@@ -49,6 +49,8 @@ ends          | 300 | quick | connections that the load balancer ends: idle, by 
 ends6         | 300 | quick | the same with IPv6
 metrics       | 300 | quick | /metrics as promtool reads it, the dashboard's and the alerts' expressions
 page          | 480 | quick | the status page in headless Chromium, while a server dies under its eyes
+whois         | 300 | quick | conn show, whois and the server agree on who it was; the NAT log's bounds and losses
+whois6        | 300 | quick | the same with IPv6
 health        | 480 | quick | checks of each kind: what is ill or gone is out, in time; and no wrong check kills a site
 survive       | 480 | quick | kill -9, no agent, restarts, --detach
 faults        | 480 | quick | what goes wrong around it: kills, files, neighbours, routes, interfaces, bpffs
@@ -94,6 +96,8 @@ body() { # NAME
     pmtu6-*) "$here/network/pmtu.sh" "${1#pmtu6-}" 6 ;;
     ends) "$here/network/ends.sh" 4 ;;
     ends6) "$here/network/ends.sh" 6 ;;
+    whois) "$here/network/whois.sh" 4 ;;
+    whois6) "$here/network/whois.sh" 6 ;;
     fragments) "$here/network/fragments.sh" auto 4 ;;
     fragments6) "$here/network/fragments.sh" generic 6 ;;
     jumbo) "$here/network/jumbo.sh" native 4 ;;

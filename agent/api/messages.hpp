@@ -53,6 +53,13 @@ struct ConnShow {
 struct ConnCountRequest {
     ConnFilter filter;
 };
+struct WhoisRequest { // who has, or had, a proxy port
+    SocketAddress proxy;
+    std::optional<Protocol> protocol = std::nullopt;
+    std::optional<SocketAddress> backend = std::nullopt; // port 0: any port of that address
+    std::optional<std::uint64_t> at = std::nullopt;      // ms since 1970
+    std::uint32_t limit = 1000;                          // the newest; 0: no limit
+};
 struct ExplainRequest {
     SocketAddress from;                           // port 0: the agent takes 40000
     ServiceAddress to;                            // a single port
@@ -221,10 +228,10 @@ struct ConfirmRequest {};  // what an apply is trying stays
 struct RollbackRequest {}; // back at once
 
 using Request = std::variant<StatusRequest, VersionRequest, DropsRequest, StatsRequest, ServiceShow, BackendShow,
-                             PoolShow, ConnShow, ConnCountRequest, ConnDel, ExplainRequest, DoctorRequest, DumpRequest,
-                             TopRequest, MonitorRequest, TraceRequest, ServiceAdd, ServiceSet, ServiceDel, BackendAdd,
-                             BackendSet, BackendDel, BackendAdmin, ServerAdmin, PoolAdd, PoolSet, PoolDel, Batch,
-                             ValidateRequest, DiffRequest, ApplyRequest, ConfirmRequest, RollbackRequest>;
+                             PoolShow, ConnShow, ConnCountRequest, ConnDel, WhoisRequest, ExplainRequest, DoctorRequest,
+                             DumpRequest, TopRequest, MonitorRequest, TraceRequest, ServiceAdd, ServiceSet, ServiceDel,
+                             BackendAdd, BackendSet, BackendDel, BackendAdmin, ServerAdmin, PoolAdd, PoolSet, PoolDel,
+                             Batch, ValidateRequest, DiffRequest, ApplyRequest, ConfirmRequest, RollbackRequest>;
 
 // None: it does not change anything by hand.
 [[nodiscard]] std::optional<Edit> edit_of(const Request& request);
@@ -332,6 +339,17 @@ struct ConnCount {
 
 struct Ended {
     std::uint64_t ended = 0; // connections
+};
+
+struct WhoisView {
+    std::string client;
+    std::string service;
+    std::string backend;
+    std::string protocol;
+    std::string since; // ISO 8601, UTC
+    std::optional<std::string> until;
+    std::optional<std::string> vip = std::nullopt; // when destinations are logged
+    std::string state = "open";                    // "open" | "closed" | "unknown": over, but its end was not heard
 };
 
 struct StatsView {
@@ -467,7 +485,7 @@ using Drops = std::map<std::string, std::uint64_t>; // every reason, also those 
 
 using Answer = std::variant<Version, Status, Drops, std::vector<StatsView>, std::vector<ServiceView>,
                             std::vector<BackendView>, std::vector<PoolView>, std::vector<ConnView>, ConnCount, Ended,
-                            Explain, Doctor, Dump, Top, Following, Plan>;
+                            std::vector<WhoisView>, Explain, Doctor, Dump, Top, Following, Plan>;
 
 // ---- JSON -----------------------------------------------------------------------------------------------------------
 

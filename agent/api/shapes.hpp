@@ -72,6 +72,15 @@ void describe(V& v, T& it) {
     v.defaulted("all", it.all);
 }
 
+template <typename V, Of<WhoisRequest> T>
+void describe(V& v, T& it) {
+    v("proxy", it.proxy);
+    v("protocol", it.protocol);
+    v("backend", it.backend);
+    v("at", it.at);
+    v.defaulted("limit", it.limit);
+}
+
 template <typename V, Of<ExplainRequest> T>
 void describe(V& v, T& it) {
     v("from", it.from);
@@ -387,6 +396,18 @@ void describe(V& v, T& it) {
 template <typename V, Of<Ended> T>
 void describe(V& v, T& it) {
     v("ended", it.ended);
+}
+
+template <typename V, Of<WhoisView> T>
+void describe(V& v, T& it) {
+    v("client", it.client);
+    v("service", it.service);
+    v("backend", it.backend);
+    v("protocol", it.protocol);
+    v("since", it.since);
+    v("until", it.until);
+    v("vip", it.vip);
+    v.defaulted("state", it.state);
 }
 
 template <typename V, Of<StatsView::Backend> T>

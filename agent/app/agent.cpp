@@ -20,6 +20,7 @@
 #include "app/handlers.hpp"
 #include "app/idle_watch.hpp"
 #include "app/leaving_watch.hpp"
+#include "app/nat_journal.hpp"
 #include "app/neighbourhood.hpp"
 #include "app/notify.hpp"
 #include "app/pressure_watch.hpp"
@@ -40,6 +41,7 @@ namespace asio = boost::asio;
 
 constexpr std::chrono::milliseconds netlink_settle{20};
 constexpr std::chrono::seconds tick_interval{2};
+constexpr std::chrono::milliseconds nat_interval{50}; // 4 MiB fill in 330 ms with 100,000 new connections a second
 
 Result<std::string> read_file(const std::filesystem::path& path) {
     std::ifstream file(path, std::ios::binary);
@@ -105,6 +107,7 @@ class Agent {
                          .message = fmt::format("ready: generation {}, {} services", controller_->generation(),
                                                 controller_->running().services.size())});
         loop_.run();
+        nat_->drain();
         notify_systemd("STOPPING=1");
         spdlog::info("ended; the data plane stays");
         return {};
@@ -125,7 +128,8 @@ class Agent {
             !listening) { // before anything is attached; nobody is answered until the loop runs
             return listening;
         }
-        auto dataplane = dataplane::open_kernel(options_.bpffs, file->config.agent.max_connections);
+        auto dataplane = dataplane::open_kernel(options_.bpffs, file->config.agent.max_connections,
+                                                static_cast<std::uint32_t>(file->config.agent.nat_log.buffer));
         if (!dataplane) {
             return std::unexpected(dataplane.error());
         }
@@ -150,10 +154,11 @@ class Agent {
         web_.emplace(loop_, Web::Sources{.readings = [this] { return views_->readings(); },
                                          .status = [this](const PageQuery& query) { return page_->json(query); },
                                          .own_name = host});
-        views_.emplace(*controller_, *dataplane_, *neighbourhood_, *pressure_, *web_);
+        nat_.emplace(*controller_, *dataplane_, options_.state / "nat-log", !adopted_);
+        views_.emplace(*controller_, *dataplane_, *neighbourhood_, *pressure_, *nat_, *web_);
         page_.emplace(*controller_, *dataplane_, *neighbourhood_, *pressure_, *views_, host);
         doctor_.emplace(Doctor::Parts{*controller_, *dataplane_, *neighbourhood_, *web_, options_});
-        handlers_.emplace(*controller_, *views_, *dataplane_, *doctor_);
+        handlers_.emplace(*controller_, *views_, *dataplane_, *doctor_, *nat_);
         tracing_.emplace(loop_, *controller_, *views_, *neighbourhood_, *dataplane_);
         return {};
     }
@@ -168,6 +173,7 @@ class Agent {
         auto server = serve::ControlServer::listen(
             loop_, options_.socket,
             [this](const api::Request& request, const serve::Peer& peer) {
+                nat_->drain(); // under the names of before
                 const Events::OnBehalf asked(events_, caller_text(peer));
                 auto answer = handlers_->handle(request);
                 follow_change();
@@ -206,6 +212,8 @@ class Agent {
                 loop_.stop();
                 return;
             }
+            nat_->drain();
+            nat_->reopen();
             reload();
             await_signal();
         });
@@ -236,6 +244,24 @@ class Agent {
         await_reschedule();
         web_->follow(controller_->running().agent);
         doctor_->follow_change();
+        nat_->follow(controller_->running().agent.nat_log);
+        await_nat();
+    }
+
+    // Nobody wakes the agent for an event: the data plane would pay for that with each connection.
+    void await_nat() {
+        if (!nat_->is_on() || nat_waits_) {
+            return;
+        }
+        nat_waits_ = true;
+        nat_timer_.expires_after(nat_interval);
+        nat_timer_.async_wait([this](const boost::system::error_code& error) {
+            nat_waits_ = false;
+            if (!error) {
+                nat_->drain();
+                await_nat();
+            }
+        });
     }
 
     // An apply that is not confirmed in time is taken back to the moment, not at the next tick.
@@ -267,7 +293,9 @@ class Agent {
                 pressure_->tick();
                 doctor_->tick();
                 leaving_->tick();
+                nat_->drain();
                 controller_->tick();
+                nat_->tick();
                 if (!dataplane_->go_on_ending()) { // else what waits for its end would be picked once more
                     idle_->tick();
                 }
@@ -332,6 +360,8 @@ class Agent {
     asio::steady_timer watchdog_{loop_};
     asio::steady_timer reschedule_{loop_};
     asio::steady_timer trial_timer_{loop_};
+    asio::steady_timer nat_timer_{loop_};
+    bool nat_waits_ = false;
     std::optional<Trial::Clock::time_point> trial_deadline_; // that the timer waits for
     std::optional<policy::Instant> reschedule_at_;
     Events events_;
@@ -345,6 +375,7 @@ class Agent {
     std::optional<LeavingWatch> leaving_;
     std::optional<IdleWatch> idle_;
     std::optional<Web> web_;
+    std::optional<NatJournal> nat_;
     std::optional<Views> views_;
     std::optional<Doctor> doctor_;
     std::optional<StatusPage> page_;

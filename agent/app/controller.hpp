@@ -96,6 +96,7 @@ class Controller {
     [[nodiscard]] std::vector<Leaving> leaving() const;
     [[nodiscard]] bool is_named(policy::Id binding) const { return named_.bindings.contains(binding); }
     [[nodiscard]] std::string service_name(const ServiceAddress& address) const; // removed ones too, as far as known
+    [[nodiscard]] std::map<policy::Id, std::string> service_names() const;       // likewise, by the data plane's ids
     [[nodiscard]] bool knows_service(const std::string& name) const;
 
     // Why the agent's own file, as it is now, does not run; "" when it does.

@@ -67,6 +67,19 @@ std::string Controller::service_name(const ServiceAddress& address) const {
     return former == former_names_.end() ? address.text() : former->second;
 }
 
+std::map<policy::Id, std::string> Controller::service_names() const {
+    std::map<ServiceAddress, std::string> running;
+    for (const Service& service : running_.services) {
+        running.emplace(service.address, service.name);
+    }
+    std::map<policy::Id, std::string> out;
+    for (const auto& [address, id] : ids_.services.all()) {
+        const auto runs = running.find(address);
+        out.emplace(id, runs == running.end() ? service_name(address) : runs->second);
+    }
+    return out;
+}
+
 bool Controller::knows_service(const std::string& name) const {
     return running_.service(name) != nullptr ||
            std::ranges::any_of(former_names_, [&](const auto& former) { return former.second == name; });

@@ -153,7 +153,7 @@ Result<dataplane::Question> Views::question(const api::ExplainRequest& request) 
 void Views::explain_choice(const abi::abi_decision& made, std::uint16_t called, api::Explain& out) const {
     const auto& ids = controller_.identities();
     if (made.has_service != 0) {
-        out.service = service_names()[made.service];
+        out.service = controller_.service_names()[made.service];
     }
     if (made.has_backend != 0) {
         const auto reason = static_cast<abi::abi_snat_reason>(made.snat_reason);

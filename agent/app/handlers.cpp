@@ -67,6 +67,10 @@ Result<api::Answer> Handlers::on(const api::ConnCountRequest& request) {
     return answer(views_.count(request.filter));
 }
 
+Result<api::Answer> Handlers::on(const api::WhoisRequest& request) {
+    return answer(nat_.whois(request));
+}
+
 Result<api::Answer> Handlers::on(const api::ExplainRequest& request) {
     return answer(views_.explain(request));
 }

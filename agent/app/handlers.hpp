@@ -8,14 +8,16 @@
 #include "api/messages.hpp"
 #include "app/controller.hpp"
 #include "app/doctor.hpp"
+#include "app/nat_journal.hpp"
 #include "app/views.hpp"
 
 namespace proxip::app {
 
 class Handlers {
   public:
-    Handlers(Controller& controller, const Views& views, dataplane::Dataplane& dataplane, Doctor& doctor)
-        : controller_(controller), views_(views), dataplane_(dataplane), doctor_(doctor) {}
+    Handlers(Controller& controller, const Views& views, dataplane::Dataplane& dataplane, Doctor& doctor,
+             NatJournal& nat)
+        : controller_(controller), views_(views), dataplane_(dataplane), doctor_(doctor), nat_(nat) {}
 
     [[nodiscard]] Result<api::Answer> handle(const api::Request& request);
 
@@ -32,6 +34,7 @@ class Handlers {
     Answer on(const api::ConnShow& request);
     Answer on(const api::ConnCountRequest& request);
     Answer on(const api::ConnDel& request);
+    Answer on(const api::WhoisRequest& request);
     Answer on(const api::ExplainRequest& request);
     Answer on(const api::DoctorRequest& request);
     Answer on(const api::DumpRequest& request);
@@ -59,6 +62,7 @@ class Handlers {
     const Views& views_;
     dataplane::Dataplane& dataplane_;
     Doctor& doctor_;
+    NatJournal& nat_;
 };
 
 } // namespace proxip::app

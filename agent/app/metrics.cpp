@@ -145,6 +145,19 @@ void add_pools(const Readings& readings, std::vector<MetricFamily>& out) {
     out.push_back(fullest.take());
 }
 
+void add_nat_log(const NatReadings& nat, std::vector<MetricFamily>& out) {
+    out.push_back(counter("proxip_nat_log_events_total",
+                          "Connections that the NAT log heard begin or end, since the agent started")
+                      .add(nat.events)
+                      .take());
+    out.push_back(
+        counter("proxip_nat_log_lost_total", "Those that it did not hear of, or could not write").add(nat.lost).take());
+    out.push_back(counter("proxip_nat_log_json_lost_total", "Lines that agent.nat_log.json did not take")
+                      .add(nat.lines_lost)
+                      .take());
+    out.push_back(gauge("proxip_nat_log_bytes", "What the NAT log takes on the disk").add(nat.bytes).take());
+}
+
 } // namespace
 
 std::string metrics_text(const Readings& readings) {
@@ -154,6 +167,7 @@ std::string metrics_text(const Readings& readings) {
     add_backends(readings, families);
     add_traffic(readings, families);
     add_pools(readings, families);
+    add_nat_log(readings.nat, families);
     std::ostringstream out;
     prometheus::TextSerializer().Serialize(out, families);
     return out.str();

@@ -11,6 +11,13 @@
 
 namespace proxip::app {
 
+struct NatReadings { // of the NAT log
+    std::uint64_t events = 0;
+    std::uint64_t lost = 0;
+    std::uint64_t lines_lost = 0;
+    std::uint64_t bytes = 0; // on disk
+};
+
 struct Readings {
     api::Status status;
     std::vector<api::BackendView> backends;
@@ -18,6 +25,7 @@ struct Readings {
     std::vector<api::PoolView> pools;
     std::map<std::string, std::uint64_t> drops;
     std::map<std::string, std::uint64_t> events;
+    NatReadings nat = {};
 };
 
 // The text format, version 0.0.4.

@@ -111,7 +111,7 @@ class Tracing::Trace : public std::enable_shared_from_this<Trace> {
     std::string service_name(std::uint32_t id) {
         const std::uint64_t generation = tracing_.controller_.generation();
         if (std::exchange(named_at_, generation) != generation) {
-            services_ = tracing_.views_.service_names();
+            services_ = tracing_.controller_.service_names();
         }
         const auto name = services_.find(id);
         return name == services_.end() ? fmt::format("#{}", id) : name->second;

@@ -131,6 +131,9 @@ api::Status Views::status() const {
     if (!web_.trouble().empty()) {
         out.warnings.push_back("metrics: " + web_.trouble());
     }
+    for (std::string& trouble : nat_.warnings()) {
+        out.warnings.push_back(std::move(trouble));
+    }
     for (std::string& full : pressure_.warnings()) {
         out.warnings.push_back(std::move(full));
     }
@@ -143,7 +146,8 @@ Readings Views::readings() const {
             .stats = stats(std::nullopt).value_or(std::vector<api::StatsView>{}),
             .pools = pools({}).value_or(std::vector<api::PoolView>{}),
             .drops = dataplane_.drops(),
-            .events = dataplane_.events()};
+            .events = dataplane_.events(),
+            .nat = nat_.readings()};
 }
 
 std::optional<dataplane::BindingCounts> Views::counts(const Service& service, const Backend& backend) const {
@@ -337,19 +341,6 @@ Result<std::vector<api::StatsView>> Views::stats(const std::optional<std::string
 // ---- connections
 // --------------------------------------------------------------------------------------------------------
 
-std::map<policy::Id, std::string> Views::service_names() const {
-    std::map<ServiceAddress, std::string> running;
-    for (const Service& service : controller_.running().services) {
-        running.emplace(service.address, service.name);
-    }
-    std::map<policy::Id, std::string> out;
-    for (const auto& [address, id] : controller_.identities().services.all()) {
-        const auto runs = running.find(address);
-        out.emplace(id, runs == running.end() ? controller_.service_name(address) : runs->second);
-    }
-    return out;
-}
-
 bool Views::matches(const api::ConnFilter& filter, const dataplane::Connection& connection) const {
     if (filter.client && connection.client.address != *filter.client) {
         return false;
@@ -363,7 +354,7 @@ Result<std::vector<api::ConnView>> Views::connections(const api::ConnFilter& fil
         return std::unexpected(there.error());
     }
     std::vector<api::ConnView> out;
-    auto names = service_names();
+    auto names = controller_.service_names();
     dataplane_.each_connection([&](const dataplane::Connection& connection) {
         const std::string& name = names[connection.service];
         if ((filter.service && name != *filter.service) || !matches(filter, connection)) {
@@ -391,7 +382,7 @@ Result<std::function<bool(const dataplane::Connection&)>> Views::picking(const a
         return std::unexpected(there.error());
     }
     std::set<policy::Id> services; // the name may have moved to another address
-    for (const auto& [id, name] : service_names()) {
+    for (const auto& [id, name] : controller_.service_names()) {
         if (filter.service && name == *filter.service) {
             services.insert(id);
         }

@@ -11,6 +11,7 @@
 
 #include "api/messages.hpp"
 #include "app/controller.hpp"
+#include "app/nat_journal.hpp"
 #include "app/pressure_watch.hpp"
 #include "app/web.hpp"
 
@@ -21,8 +22,8 @@ namespace proxip::app {
 class Views {
   public:
     Views(const Controller& controller, const dataplane::Dataplane& dataplane, const Neighbourhood& neighbourhood,
-          const PressureWatch& pressure, const Web& web)
-        : controller_(controller), dataplane_(dataplane), neighbourhood_(neighbourhood), pressure_(pressure),
+          const PressureWatch& pressure, const NatJournal& nat, const Web& web)
+        : controller_(controller), dataplane_(dataplane), neighbourhood_(neighbourhood), pressure_(pressure), nat_(nat),
           web_(web) {}
 
     [[nodiscard]] api::Status status() const;
@@ -43,7 +44,6 @@ class Views {
     [[nodiscard]] Result<std::function<bool(const dataplane::Connection&)>>
     picking(const api::ConnFilter& filter) const;
     [[nodiscard]] Result<api::Explain> explain(const api::ExplainRequest& request) const;
-    [[nodiscard]] std::map<policy::Id, std::string> service_names() const; // removed ones too, as far as known
     [[nodiscard]] api::Top top(const api::TopRequest& request) const;
 
   private:
@@ -64,6 +64,7 @@ class Views {
     const dataplane::Dataplane& dataplane_;
     const Neighbourhood& neighbourhood_;
     const PressureWatch& pressure_;
+    const NatJournal& nat_;
     const Web& web_;
     std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 };

@@ -70,10 +70,24 @@ struct Connection {
     SocketAddress backend;
     abi::abi_conn_state state = abi::ABI_FREE;
     abi::abi_snat_reason reason = abi::ABI_SNAT_NONE;
+    std::uint64_t opened_ns = 0; // CLOCK_MONOTONIC_COARSE
     double age_seconds = 0;
     double idle_seconds = 0;
     abi::abi_counter in{};
     abi::abi_counter out{};
+};
+
+// A connection with a Proxy IP was opened, or ended. Times: CLOCK_MONOTONIC_COARSE, which ends with the host.
+struct NatEvent {
+    bool opened = false;
+    std::uint64_t since_ns = 0; // when the connection was opened
+    std::uint64_t at_ns = 0;    // when this happened
+    Protocol protocol = Protocol::tcp;
+    SocketAddress client;
+    SocketAddress vip;
+    SocketAddress proxy;
+    SocketAddress backend;
+    policy::Id service = 0;
 };
 
 struct BindingCounts {
@@ -137,6 +151,13 @@ class Dataplane {
     // Of more than 65,536 the others follow from call to call.
     virtual bool go_on_ending() = 0;                                          // true: there is still more
     virtual void await_endings(std::chrono::milliseconds patience) const = 0; // blocks until they are carried out
+
+    // ---- the NAT log ----
+    virtual void tell_nat(bool on) = 0; // at once, and for good
+    [[nodiscard]] virtual bool tells_nat() const = 0;
+    virtual void read_nat_events(const std::function<void(const NatEvent&)>& visit) = 0; // those since the last time
+    [[nodiscard]] virtual std::uint64_t nat_events_lost() const = 0; // there was no room, since the data plane began
+    [[nodiscard]] virtual std::uint64_t nat_buffer() const = 0;      // bytes
 
     // ---- reading ----
     [[nodiscard]] virtual std::map<std::string, std::uint64_t> drops() const = 0;  // by reason, all of them

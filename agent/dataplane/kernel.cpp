@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <bit>
 #include <cerrno>
 #include <system_error>
@@ -17,6 +18,7 @@
 #include "dataplane/hooks.hpp"
 #include "dataplane/installer.hpp"
 #include "dataplane/kernel_tables.hpp"
+#include "dataplane/nat_events.hpp"
 #include "dataplane/object.hpp"
 #include "dataplane/pins.hpp"
 #include "dataplane/readings.hpp"
@@ -51,12 +53,13 @@ Result<void> arm_timer(const Skeleton& skeleton) {
 
 class KernelDataplane final : public Dataplane {
   public:
-    KernelDataplane(Pins pins, Descriptor lock, std::shared_ptr<MapFolders> folders, bool migrating, Skeleton skeleton,
-                    std::unique_ptr<KernelTables> tables, Hooks hooks)
-        : pins_(std::move(pins)), lock_(std::move(lock)), folders_(std::move(folders)), migrating_(migrating),
-          skeleton_(std::move(skeleton)), tables_(std::move(tables)),
-          installer_(*tables_, PortChunks(tables_->port_chunks, pins_.maps())), surroundings_(*tables_),
-          endings_(*tables_), hooks_(std::move(hooks)) {}
+    KernelDataplane(Pins pins, Descriptor lock, std::shared_ptr<MapFolders> folders, Sizes sizes, bool migrating,
+                    Skeleton skeleton, std::unique_ptr<KernelTables> tables, std::unique_ptr<NatEvents> nat_events,
+                    Hooks hooks)
+        : pins_(std::move(pins)), lock_(std::move(lock)), folders_(std::move(folders)), sizes_(sizes),
+          migrating_(migrating), skeleton_(std::move(skeleton)), tables_(std::move(tables)),
+          nat_events_(std::move(nat_events)), installer_(*tables_, PortChunks(tables_->port_chunks, pins_.maps())),
+          surroundings_(*tables_), endings_(*tables_), hooks_(std::move(hooks)) {}
 
     void adopt() {
         surroundings_.adopt();
@@ -78,7 +81,10 @@ class KernelDataplane final : public Dataplane {
         }
         return runs_ ? Result<void>() : take_over();
     }
-    void clear(const policy::References& freed) override { installer_.clear(freed); }
+    void clear(const policy::References& freed) override {
+        nat_events_->keep_what_waits();
+        installer_.clear(freed);
+    }
 
     Result<void> set_link(const Link& link) override { return surroundings_.set_link(link); }
     void forget_link(std::uint32_t index) override { surroundings_.forget_link(index); }
@@ -121,6 +127,14 @@ class KernelDataplane final : public Dataplane {
     bool go_on_ending() override { return endings_.go_on(); }
     void await_endings(std::chrono::milliseconds patience) const override { endings_.await(patience); }
 
+    void tell_nat(bool on) override {
+        std::atomic_ref(tables_->control[0].flags).store(on ? abi::ABI_CONTROL_NAT_LOG : 0);
+    }
+    bool tells_nat() const override { return (tables_->control[0].flags & abi::ABI_CONTROL_NAT_LOG) != 0; }
+    void read_nat_events(const std::function<void(const NatEvent&)>& visit) override { nat_events_->read(visit); }
+    std::uint64_t nat_events_lost() const override { return nat_events_->lost(); }
+    std::uint64_t nat_buffer() const override { return sizes_.nat_buffer; }
+
     std::map<std::string, std::uint64_t> drops() const override { return read_drops(*tables_); }
     std::map<std::string, std::uint64_t> events() const override { return read_events(*tables_); }
     std::uint64_t live_connections() const override { return read_live(*tables_); }
@@ -145,7 +159,7 @@ class KernelDataplane final : public Dataplane {
     std::uint32_t link_of(const abi::abi_hop& hop) const override { return surroundings_.link_of(hop); }
 
     Result<Decision> explain(const Question& question) const override {
-        auto dry_run = load_object(*folders_, max_connections(), Purpose::dry_run);
+        auto dry_run = load_object(*folders_, sizes_, Purpose::dry_run);
         if (!dry_run) {
             return std::unexpected(dry_run.error());
         }
@@ -227,10 +241,12 @@ class KernelDataplane final : public Dataplane {
     Pins pins_;
     Descriptor lock_;                     // of the folder: one writer
     std::shared_ptr<MapFolders> folders_; // where a load finds the maps, now
-    bool migrating_;                      // tables of configuration of another version are being replaced
+    Sizes sizes_;
+    bool migrating_; // tables of configuration of another version are being replaced
     bool runs_ = false;
     Skeleton skeleton_;
     std::unique_ptr<KernelTables> tables_;
+    std::unique_ptr<NatEvents> nat_events_;
     Installer installer_;
     Surroundings surroundings_;
     Endings endings_;
@@ -246,10 +262,10 @@ class KernelDataplane final : public Dataplane {
 };
 
 // Loaded when the first interface asks for it, and kept: links need it at every start.
-std::function<Result<int>()> jumbo_loader(std::shared_ptr<const MapFolders> folders, std::uint32_t max_connections) {
-    return [folders = std::move(folders), max_connections, loaded = std::make_shared<Skeleton>()]() -> Result<int> {
+std::function<Result<int>()> jumbo_loader(std::shared_ptr<const MapFolders> folders, Sizes sizes) {
+    return [folders = std::move(folders), sizes, loaded = std::make_shared<Skeleton>()]() -> Result<int> {
         if (!*loaded) {
-            auto skeleton = load_object(*folders, max_connections, Purpose::jumbo);
+            auto skeleton = load_object(*folders, sizes, Purpose::jumbo);
             if (!skeleton) {
                 return std::unexpected(skeleton.error());
             }
@@ -280,7 +296,8 @@ Result<void> begin_control(KernelTables& tables, std::uint32_t max_connections,
 
 } // namespace
 
-Result<std::unique_ptr<Dataplane>> open_kernel(const fs::path& folder, std::uint32_t max_connections) {
+Result<std::unique_ptr<Dataplane>> open_kernel(const fs::path& folder, std::uint32_t max_connections,
+                                               std::uint32_t nat_buffer) {
     route_libbpf_log();
     Pins pins(folder);
     if (auto made = pins.make(); !made) {
@@ -300,8 +317,10 @@ Result<std::unique_ptr<Dataplane>> open_kernel(const fs::path& folder, std::uint
     }
     const bool adopted = former->has_value();
     const bool migrating = adopted && (*former)->config_version != abi::ABI_CONFIG_VERSION;
+    Sizes sizes{.max_connections = max_connections, .nat_buffer = nat_buffer};
     if (adopted) {
-        max_connections = static_cast<std::uint32_t>((*former)->max_connections);
+        sizes.nat_buffer = pins.nat_buffer().value_or(nat_buffer);
+        sizes.max_connections = static_cast<std::uint32_t>((*former)->max_connections);
     } else if (auto removed = pins.remove(); !removed) { // what an unfinished start left
         return std::unexpected(removed.error());
     } else if (auto made = pins.make(); !made) {
@@ -315,28 +334,33 @@ Result<std::unique_ptr<Dataplane>> open_kernel(const fs::path& folder, std::uint
         }
     }
     auto folders = std::make_shared<MapFolders>(pins.folders(migrating));
-    auto skeleton = load_object(*folders, max_connections, Purpose::live);
+    auto skeleton = load_object(*folders, sizes, Purpose::live);
     if (!skeleton) {
         return std::unexpected(skeleton.error());
     }
-    auto tables = KernelTables::open(*skeleton, max_connections);
+    auto tables = KernelTables::open(*skeleton, sizes.max_connections);
     if (!tables) {
         return std::unexpected(tables.error());
     }
     auto kept = std::make_unique<KernelTables>(std::move(*tables));
     if (!adopted || migrating) {
-        if (auto begun = begin_control(*kept, max_connections, *former); !begun) {
+        if (auto begun = begin_control(*kept, sizes.max_connections, *former); !begun) {
             return std::unexpected(begun.error());
         }
     }
+    auto nat_events = NatEvents::open(*kept);
+    if (!nat_events) {
+        return std::unexpected(nat_events.error());
+    }
     auto hooks = Hooks::adopt(pins.links(), {.xdp = bpf_program__fd((*skeleton)->progs.proxip_xdp),
                                              .tc = bpf_program__fd((*skeleton)->progs.proxip_tc),
-                                             .jumbo_xdp = jumbo_loader(folders, max_connections)});
+                                             .jumbo_xdp = jumbo_loader(folders, sizes)});
     if (!hooks) {
         return std::unexpected(hooks.error());
     }
-    auto out = std::make_unique<KernelDataplane>(std::move(pins), std::move(*lock), std::move(folders), migrating,
-                                                 std::move(*skeleton), std::move(kept), std::move(*hooks));
+    auto out = std::make_unique<KernelDataplane>(std::move(pins), std::move(*lock), std::move(folders), sizes,
+                                                 migrating, std::move(*skeleton), std::move(kept),
+                                                 std::move(*nat_events), std::move(*hooks));
     out->adopt();
     return out;
 }

@@ -55,6 +55,7 @@ Result<KernelTables> KernelTables::open(const Skeleton& skeleton, std::uint32_t 
     out.lookup = bpf_map__fd(maps.lookup);
     out.allowed = bpf_map__fd(maps.allowed);
     out.orders = bpf_map__fd(maps.orders);
+    out.nat_events = bpf_map__fd(maps.nat_events);
     out.local = bpf_map__fd(maps.local);
     out.binding_stats = bpf_map__fd(maps.binding_stats);
     out.counters = bpf_map__fd(maps.counters);

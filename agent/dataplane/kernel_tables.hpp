@@ -28,6 +28,7 @@ struct KernelTables {
     int lookup = -1;
     int allowed = -1;
     int orders = -1;
+    int nat_events = -1;
     int local = -1;
     int binding_stats = -1;
     int counters = -1;

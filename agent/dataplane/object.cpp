@@ -67,10 +67,11 @@ __attribute__((format(printf, 2, 0))) int log_line(libbpf_print_level level, con
     return length;
 }
 
-Result<void> size_maps(const Skeleton& skeleton, std::uint32_t max_connections) {
-    if (bpf_map__set_max_entries(skeleton->maps.conn, abi::abi_buckets(max_connections)) != 0 ||
-        bpf_map__set_max_entries(skeleton->maps.slot, max_connections) != 0 ||
-        bpf_map__set_max_entries(skeleton->maps.free_slots, max_connections) != 0) {
+Result<void> size_maps(const Skeleton& skeleton, Sizes sizes) {
+    if (bpf_map__set_max_entries(skeleton->maps.conn, abi::abi_buckets(sizes.max_connections)) != 0 ||
+        bpf_map__set_max_entries(skeleton->maps.slot, sizes.max_connections) != 0 ||
+        bpf_map__set_max_entries(skeleton->maps.free_slots, sizes.max_connections) != 0 ||
+        bpf_map__set_max_entries(skeleton->maps.nat_events, sizes.nat_buffer) != 0) {
         return fail(ErrorCode::failed, "cannot size the tables of connections");
     }
     return {};
@@ -161,12 +162,12 @@ void route_libbpf_log() {
     libbpf_set_print(log_line);
 }
 
-Result<Skeleton> load_object(const MapFolders& folders, std::uint32_t max_connections, Purpose purpose) {
+Result<Skeleton> load_object(const MapFolders& folders, Sizes sizes, Purpose purpose) {
     Skeleton skeleton(proxip_bpf__open());
     if (!skeleton) {
         return fail_errno("cannot open the BPF object", errno);
     }
-    skeleton->rodata->max_connections = max_connections;
+    skeleton->rodata->max_connections = sizes.max_connections;
     skeleton->rodata->dry_run = purpose == Purpose::dry_run;
     const auto seed = choose_seed(folders.kept / "table_seed");
     if (!seed) {
@@ -174,7 +175,7 @@ Result<Skeleton> load_object(const MapFolders& folders, std::uint32_t max_connec
     }
     std::ranges::copy(seed->secret, std::begin(skeleton->rodata->table_secret));
     choose_programs(skeleton, purpose);
-    if (auto sized = size_maps(skeleton, max_connections); !sized) {
+    if (auto sized = size_maps(skeleton, sizes); !sized) {
         return std::unexpected(sized.error());
     }
     if (auto pinned = pin_maps(skeleton, folders, purpose); !pinned) {

@@ -30,10 +30,15 @@ struct MapFolders {
 };
 [[nodiscard]] bool is_configuration(std::string_view map);
 
+struct Sizes {
+    std::uint32_t max_connections = 0;
+    std::uint32_t nat_buffer = 0; // bytes: a power of two, and whole pages
+};
+
 // Every map but those that belong to one load alone is pinned under its name, and taken from there when it is pinned
 // already. A dry run shares the live one's maps and pins nothing; so do the jumbo programs, but for the table of
 // whom they call, which the kernel does not let hold programs of both kinds.
-[[nodiscard]] Result<Skeleton> load_object(const MapFolders& folders, std::uint32_t max_connections, Purpose purpose);
+[[nodiscard]] Result<Skeleton> load_object(const MapFolders& folders, Sizes sizes, Purpose purpose);
 
 [[nodiscard]] int map_fd(const Skeleton& skeleton, std::string_view name);
 [[nodiscard]] int program_fd(const Skeleton& skeleton, std::string_view name);

@@ -71,6 +71,16 @@ Result<std::optional<abi::abi_control>> Pins::control() const {
     return control->abi_version == 0 ? std::optional<abi::abi_control>() : control;
 }
 
+std::optional<std::uint32_t> Pins::nat_buffer() const {
+    const Descriptor map(bpf_obj_get((maps() / "nat_events").c_str()));
+    bpf_map_info info{};
+    std::uint32_t size = sizeof info;
+    if (!map || bpf_obj_get_info_by_fd(map.get(), &info, &size) != 0) {
+        return std::nullopt;
+    }
+    return info.max_entries;
+}
+
 Result<void> Pins::remove() const {
     // First: what is left when this is interrupted must not be adopted.
     if (const Descriptor map(bpf_obj_get((maps() / "control").c_str())); map) {

@@ -26,6 +26,8 @@ class Pins {
     // The control table of the data plane that is pinned there, if there is one. Refused when its tables of connections
     // are of another version.
     [[nodiscard]] Result<std::optional<abi::abi_control>> control() const;
+    // Bytes of the buffer of NAT events that is pinned there; none: a data plane that has none yet.
+    [[nodiscard]] std::optional<std::uint32_t> nat_buffer() const;
     // Takes everything down.
     [[nodiscard]] Result<void> remove() const;
 

@@ -71,6 +71,8 @@ std::optional<Connection> decode(const KernelTables& tables, const abi::abi_slot
     }
     out.state = static_cast<abi::abi_conn_state>(slot.state.state);
     out.reason = static_cast<abi::abi_snat_reason>(slot.snat_reason);
+    const bool exact = static_cast<std::uint32_t>(slot.opened_ns >> abi::ABI_TICK_SHIFT) == slot.opened;
+    out.opened_ns = exact ? slot.opened_ns : std::uint64_t{slot.opened} << abi::ABI_TICK_SHIFT;
     out.age_seconds = seconds_between(slot.opened, now);
     out.idle_seconds = seconds_between(slot.last_seen, now);
     out.in = slot.in;

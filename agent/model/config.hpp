@@ -35,6 +35,18 @@ struct Interface {
     bool operator==(const Interface&) const = default;
 };
 
+// Who had which proxy port (docs/nat-log.md).
+struct NatLogConfig {
+    bool enabled = true;
+    Millis keep{24LL * 3600 * 1000};
+    std::uint64_t max_size = 64ULL << 20; // bytes on disk
+    std::uint64_t buffer = 4ULL << 20;    // bytes, between data plane and agent
+    bool destinations = false;            // the VIP that was called, too
+    std::string json;                     // a file or a Unix socket that gets a line for each event; "": none
+
+    bool operator==(const NatLogConfig&) const = default;
+};
+
 struct AgentConfig {
     std::vector<Interface> interfaces;
     XdpMode xdp_mode = XdpMode::automatic;
@@ -42,6 +54,7 @@ struct AgentConfig {
     std::uint32_t max_connections = 1048576;
     std::uint64_t max_port_memory = 256ULL << 20; // bytes; in text "256MiB" (KiB, MiB, GiB, or a plain number of bytes)
     std::vector<Prefix> inline_networks;
+    NatLogConfig nat_log = {};
 
     bool operator==(const AgentConfig&) const = default;
 };
@@ -162,6 +175,13 @@ inline constexpr std::size_t max_backends_per_service = 1024;
 inline constexpr std::size_t max_allow = 131072;      // prefixes, in all services together
 inline constexpr std::size_t max_port_segments = 8;   // pieces that exclude_ports leaves of a pool's ports
 inline constexpr std::size_t max_interface_name = 15; // IFNAMSIZ less its zero
+inline constexpr Millis min_nat_keep{1'000};
+inline constexpr Millis max_nat_keep{10LL * 366 * 24 * 3600 * 1000};
+inline constexpr std::uint64_t min_nat_size = 1ULL << 20;
+inline constexpr std::uint64_t max_nat_size = 1ULL << 40;
+inline constexpr std::uint64_t min_nat_buffer = 64ULL << 10;
+inline constexpr std::uint64_t max_nat_buffer = 1ULL << 30;
+inline constexpr std::size_t max_nat_json = 1024;
 inline constexpr Millis min_interval{100};
 inline constexpr Millis min_check_timeout{10};
 inline constexpr Millis min_idle_timeout{100};

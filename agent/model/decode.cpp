@@ -72,6 +72,15 @@ Trouble read_interface(const Reader& reader, Interface& out) {
     return read_object(reader, interface_fields, out);
 }
 
+constexpr Field<NatLogConfig> nat_log_fields[] = {
+    {.key = "enabled", .read = [](const Reader& r, NatLogConfig& n) { return read_bool(r, n.enabled); }},
+    {.key = "keep", .read = [](const Reader& r, NatLogConfig& n) { return read_duration(r, n.keep); }},
+    {.key = "max_size", .read = [](const Reader& r, NatLogConfig& n) { return read_bytes(r, n.max_size); }},
+    {.key = "buffer", .read = [](const Reader& r, NatLogConfig& n) { return read_bytes(r, n.buffer); }},
+    {.key = "destinations", .read = [](const Reader& r, NatLogConfig& n) { return read_bool(r, n.destinations); }},
+    {.key = "json", .read = [](const Reader& r, NatLogConfig& n) { return read_string(r, n.json); }},
+};
+
 constexpr Field<AgentConfig> agent_fields[] = {
     {.key = "interfaces",
      .read = [](const Reader& r, AgentConfig& a) { return read_list<Interface>(r, read_interface, a.interfaces); }},
@@ -86,6 +95,8 @@ constexpr Field<AgentConfig> agent_fields[] = {
      .read = [](const Reader& r, AgentConfig& a) { return read_bytes(r, a.max_port_memory); }},
     {.key = "inline_networks",
      .read = [](const Reader& r, AgentConfig& a) { return read_list<Prefix>(r, read_prefix, a.inline_networks); }},
+    {.key = "nat_log",
+     .read = [](const Reader& r, AgentConfig& a) { return read_object(r, nat_log_fields, a.nat_log); }},
 };
 
 // ---- [[proxy_pool]] -------------------------------------------------------------------------------------------------

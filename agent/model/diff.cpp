@@ -130,9 +130,24 @@ class Comparison {
             value(at + "max_port_memory", bytes_text(from.max_port_memory), bytes_text(to.max_port_memory));
         }
         value(at + "inline_networks", from.inline_networks, to.inline_networks);
+        inside(at + "nat_log.", from.nat_log, to.nat_log);
     }
 
   private:
+    void inside(const std::string& at, const NatLogConfig& from, const NatLogConfig& to) {
+        value(at + "enabled", from.enabled, to.enabled);
+        value(at + "keep", from.keep, to.keep);
+        if (from.max_size != to.max_size) {
+            value(at + "max_size", bytes_text(from.max_size), bytes_text(to.max_size));
+        }
+        if (from.buffer != to.buffer) {
+            value(at + "buffer", bytes_text(from.buffer), bytes_text(to.buffer));
+            changes.back().restart = true;
+        }
+        value(at + "destinations", from.destinations, to.destinations);
+        value(at + "json", from.json, to.json);
+    }
+
     void inside(const std::string& at, const ProxyPool& from, const ProxyPool& to) {
         value(at + "addresses", from.addresses, to.addresses);
         value(at + "ports", from.ports, to.ports);

@@ -13,6 +13,12 @@ Ordered encode_interface(const Interface& interface) {
     return {{"name", interface.name}, {"xdp_mode", enum_name(*interface.xdp_mode)}};
 }
 
+Ordered encode_nat_log(const NatLogConfig& log) {
+    return {
+        {"enabled", log.enabled},           {"keep", duration_text(log.keep)},  {"max_size", bytes_text(log.max_size)},
+        {"buffer", bytes_text(log.buffer)}, {"destinations", log.destinations}, {"json", log.json}};
+}
+
 Ordered encode_agent(const AgentConfig& agent) {
     Ordered out = Ordered::object();
     out["interfaces"] = Ordered::array();
@@ -26,6 +32,9 @@ Ordered encode_agent(const AgentConfig& agent) {
     out["inline_networks"] = Ordered::array();
     for (const Prefix& network : agent.inline_networks) {
         out["inline_networks"].push_back(network.text());
+    }
+    if (agent.nat_log != NatLogConfig{}) {
+        out["nat_log"] = encode_nat_log(agent.nat_log);
     }
     return out;
 }

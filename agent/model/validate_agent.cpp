@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <bit>
 #include <set>
 
 #include <fmt/format.h>
 
+#include "model/codec.hpp"
 #include "model/validate.hpp"
 
 namespace proxip::validation {
@@ -63,12 +65,38 @@ Fault check_inline_networks(const std::vector<Prefix>& networks) {
     return std::nullopt;
 }
 
+Fault check_nat_log(const NatLogConfig& log) {
+    const Place place = Place{}.key("agent").key("nat_log");
+    if (log.keep < limits::min_nat_keep || log.keep > limits::max_nat_keep) {
+        return place.key("keep").unfit(
+            duration_text(log.keep),
+            fmt::format("from {} to {}", duration_text(limits::min_nat_keep), duration_text(limits::max_nat_keep)));
+    }
+    if (log.max_size < limits::min_nat_size || log.max_size > limits::max_nat_size) {
+        return place.key("max_size")
+            .unfit(bytes_text(log.max_size),
+                   fmt::format("from {} to {}", bytes_text(limits::min_nat_size), bytes_text(limits::max_nat_size)));
+    }
+    if (!std::has_single_bit(log.buffer) || log.buffer < limits::min_nat_buffer ||
+        log.buffer > limits::max_nat_buffer) {
+        return place.key("buffer").unfit(bytes_text(log.buffer),
+                                         fmt::format("a power of two from {} to {}", bytes_text(limits::min_nat_buffer),
+                                                     bytes_text(limits::max_nat_buffer)));
+    }
+    if (!log.json.empty() && (!log.json.starts_with('/') || log.json.size() > limits::max_nat_json)) {
+        return place.key("json").unfit(
+            log.json, fmt::format("an absolute path of at most {} characters, or \"\" for none", limits::max_nat_json));
+    }
+    return std::nullopt;
+}
+
 } // namespace
 
 Fault check_agent(const AgentConfig& agent) {
     return first_of([&] { return check_interfaces(agent.interfaces); }, [&] { return check_metrics(agent.metrics); },
                     [&] { return check_max_connections(agent.max_connections); },
-                    [&] { return check_inline_networks(agent.inline_networks); });
+                    [&] { return check_inline_networks(agent.inline_networks); },
+                    [&] { return check_nat_log(agent.nat_log); });
 }
 
 } // namespace proxip::validation

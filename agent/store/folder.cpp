@@ -17,8 +17,6 @@ namespace proxip::store {
 namespace {
 
 constexpr const char* lock_name = "lock";
-constexpr mode_t folder_mode = 0750;
-constexpr mode_t file_mode = 0640;
 
 Result<void> write_all(int file, std::string_view text) {
     while (!text.empty()) {

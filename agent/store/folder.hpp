@@ -10,9 +10,14 @@
 #include <string_view>
 #include <utility>
 
+#include <sys/types.h>
+
 #include "model/result.hpp"
 
 namespace proxip::store {
+
+inline constexpr mode_t folder_mode = 0750;
+inline constexpr mode_t file_mode = 0640;
 
 class Descriptor {
   public:

@@ -54,7 +54,8 @@ namespace proxip::abi {
 	EVENT(36, ENDED, "connections_ended", "connections that were told to end: by hand, with their backend, or when idle") \
 	EVENT(37, PASSED_TAGGED, "passed_vlan_tagged", "frames with a VLAN tag, which belong to the host's VLAN interfaces")  \
 	DROP(38, NOT_ALLOWED, "client_not_allowed", "from a client that the service's list does not allow")                   \
-	DROP(39, BACKENDS_FULL, "backend_limit_reached", "every backend of the service has its max_connections open")
+	DROP(39, BACKENDS_FULL, "backend_limit_reached", "every backend of the service has its max_connections open")         \
+	EVENT(40, NAT_EVENTS_LOST, "nat_events_lost", "connections of which the NAT log does not know the begin or the end: its buffer was full")
 
 #define ABI_REASON_ENUM(id, symbol, name, help) ABI_##symbol = id,
 enum abi_reason { ABI_REASONS(ABI_REASON_ENUM, ABI_REASON_ENUM) ABI_REASON_COUNT };

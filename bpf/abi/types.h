@@ -155,7 +155,7 @@ struct abi_slot {
 	struct abi_counter in;
 	struct abi_counter out;
 	__u32 acked_be[2]; /* by enum abi_direction: what that end acknowledged last, 0: nothing. A RST that it takes begins there */
-	__u64 pad2;
+	__u64 opened_ns;   /* `opened`, exactly. Not of that tick: written by a program that did not know this field */
 };
 
 /* Time in the data plane: the coarse monotonic clock in units of 2^27 ns (0.134 s); 32 bits last 18 years. */
@@ -165,6 +165,29 @@ enum { ABI_TICK_SHIFT = 27 };
 struct abi_order {
 	__u32 slot;
 	__u32 generation;
+};
+
+/* `nat_events`: who had a proxy port, when (RFC 6888 REQ-12 to 14). Ids as in the slot: the agent reads them before it frees them. */
+enum abi_nat_kind {
+	ABI_NAT_OPENED = 1, /* or came back to life after its end was told */
+	ABI_NAT_CLOSED,     /* its port may be another's from here on */
+};
+
+struct abi_nat_event { /* times: CLOCK_MONOTONIC_COARSE */
+	__u64 since_ns; /* when the connection was opened */
+	__u64 at_ns;    /* when this happened */
+	struct abi_address client;
+	__u16 client_port_be;
+	__u16 vip_port_be;
+	__u16 proxy_port_be;
+	__u16 backend_port_be;
+	__u32 service;
+	__u32 endpoint;
+	__u32 proxy;
+	__u8 kind; /* enum abi_nat_kind */
+	__u8 family;
+	__u8 protocol;
+	__u8 zero;
 };
 
 /* ---- identities: dense ids, kept while anything names them ------------------------------------------------------- */
@@ -278,8 +301,10 @@ struct abi_control { /* written by the agent. Its size and the first field stay,
 	__u64 hash_seed;
 	__u64 max_connections; /* what `slot` and `conn` were made for */
 	__u64 config_version;
-	__u64 pad0;
+	__u64 flags; /* enum abi_control_flags; changed in place */
 };
+
+enum abi_control_flags { ABI_CONTROL_NAT_LOG = 1 << 0 }; /* who has a proxy port is told, in `nat_events` */
 
 struct abi_ledger { /* written by the data plane, with atomics */
 	__u64 opened;
@@ -513,6 +538,8 @@ ABI_ASSERT(sizeof(struct abi_bucket) == 128);
 ABI_ASSERT(sizeof(struct abi_conn_word) == 8);
 ABI_ASSERT(sizeof(struct abi_slot) == 128);
 ABI_ASSERT(offsetof(struct abi_slot, client_hop) == 64);
+ABI_ASSERT(offsetof(struct abi_slot, opened_ns) == 120);
+ABI_ASSERT(sizeof(struct abi_nat_event) == 56);
 ABI_ASSERT(sizeof(struct abi_vip) == 32);
 ABI_ASSERT(sizeof(struct abi_endpoint) == 64);
 ABI_ASSERT(sizeof(struct abi_proxy) == 32);

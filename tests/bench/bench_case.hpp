@@ -9,7 +9,7 @@
 
 namespace proxip::bench {
 
-enum class MiddleKind { redirect, pass, nftables, proxip, proxip_clsact };
+enum class MiddleKind { redirect, pass, nftables, proxip, proxip_clsact, proxip_logged };
 
 enum class Traffic {
     known,     // of connections that were opened before; their order is random

@@ -90,6 +90,7 @@ std::unique_ptr<Middle> make_middle(const Case& measured, const Stage& stage, En
     case MiddleKind::nftables: return make_nftables(stage);
     case MiddleKind::proxip: return make_proxip(stage, WayOut::redirect);
     case MiddleKind::proxip_clsact: return make_proxip(stage, WayOut::clsact);
+    case MiddleKind::proxip_logged: return make_proxip(stage, WayOut::redirect, NatLog::on);
     }
     return std::make_unique<Middle>();
 }
@@ -108,6 +109,7 @@ class Course {
         for (std::uint32_t n = 0; n < plan_.slices; ++n) {
             const Slice alone = send(ends_, alone_, case_.packets);
             const Slice pipe = send(ends_, pipe_, case_.packets);
+            middle_->between_slices();
             note(alone);
             note(pipe);
             pairs_.push_back({.alone = alone.ns, .pipe = pipe.ns});

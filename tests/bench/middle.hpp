@@ -15,6 +15,8 @@ class Middle {
     virtual ~Middle() = default;
     // Connections as proxip has them; null for what is not proxip.
     [[nodiscard]] virtual const dataplane::Dataplane* plane() const { return nullptr; }
+    // What an agent does beside the packets: not measured.
+    virtual void between_slices() {}
     // Memory of the tables that grow with max_connections, by their fdinfo, over max_connections. 0: not known.
     [[nodiscard]] virtual double bytes_per_connection() const { return 0; }
 };
@@ -24,6 +26,7 @@ class Middle {
 
 // The product's own programs and tables, as the agent sets them up; only the way out can be dictated.
 enum class WayOut { redirect, clsact };
-[[nodiscard]] std::unique_ptr<Middle> make_proxip(const Stage& stage, WayOut way);
+enum class NatLog { off, on };
+[[nodiscard]] std::unique_ptr<Middle> make_proxip(const Stage& stage, WayOut way, NatLog log = NatLog::off);
 
 } // namespace proxip::bench

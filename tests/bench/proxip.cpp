@@ -70,7 +70,7 @@ std::uint64_t memory_of(const dataplane::Dataplane& plane, const char* map) {
 
 class Proxip final : public Middle {
   public:
-    Proxip(const Stage& stage, WayOut way)
+    Proxip(const Stage& stage, WayOut way, NatLog log)
         : plane_(needed(dataplane::open_kernel(folder_.pins(), Config{}.agent.max_connections))) {
         constexpr std::uint32_t seed = 1;
         policy::Identities ids;
@@ -78,6 +78,7 @@ class Proxip final : public Middle {
         const auto image = needed(policy::compile(configuration(), everything, ids, seed));
         needed(plane_->install(image, 1));
         needed(plane_->set_locals(local_addresses()));
+        plane_->tell_nat(log == NatLog::on);
         attach(stage.front, way);
         attach(stage.back, way);
         for (const auto& [id, endpoint] : image.endpoints) {
@@ -86,6 +87,12 @@ class Proxip final : public Middle {
     }
 
     [[nodiscard]] const dataplane::Dataplane* plane() const override { return plane_.get(); }
+    void between_slices() override {
+        plane_->read_nat_events([](const dataplane::NatEvent& /*what it says is not judged*/) {});
+        if (plane_->nat_events_lost() != 0) {
+            throw std::runtime_error("the buffer of NAT events was full; expected it to take a slice");
+        }
+    }
     [[nodiscard]] double bytes_per_connection() const override {
         const auto bytes = memory_of(*plane_, "conn") + memory_of(*plane_, "slot") + memory_of(*plane_, "free_slots");
         return static_cast<double>(bytes) / plane_->max_connections();
@@ -113,8 +120,8 @@ class Proxip final : public Middle {
 
 } // namespace
 
-std::unique_ptr<Middle> make_proxip(const Stage& stage, WayOut way) {
-    return std::make_unique<Proxip>(stage, way);
+std::unique_ptr<Middle> make_proxip(const Stage& stage, WayOut way, NatLog log) {
+    return std::make_unique<Proxip>(stage, way, log);
 }
 
 } // namespace proxip::bench

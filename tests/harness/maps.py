@@ -2,12 +2,14 @@
 """What the pinned maps of a data plane hold: maps.py FOLDER
 
 One line a map: its name, type, and the SHA-256 of its contents; hashes in the order of their keys, of tables of maps the inner
-maps too, of a queue only its front (the rest can only be popped). Left out is what goes on by itself while nobody does anything: when
+maps too, of a queue only its front (the rest can only be popped), of a ring
+buffer how far it was written. Left out is what goes on by itself while nobody does anything: when
 the sweeper was last at work, and the count of frames that are none of ours."""
 
 import ctypes
 import errno
 import hashlib
+import mmap
 import os
 import platform
 import struct
@@ -15,9 +17,10 @@ import sys
 
 BPF = {"x86_64": 321, "aarch64": 280}[platform.machine()]
 LOOKUP, NEXT_KEY, OBJ_GET, FD_BY_ID, INFO_BY_FD, LOOKUP_BATCH = 1, 4, 7, 14, 15, 24
-HASH, ARRAY, PROG_ARRAY, PERCPU_ARRAY, LRU_HASH, LPM_TRIE, ARRAY_OF_MAPS, QUEUE = 1, 2, 3, 6, 9, 11, 12, 22
+HASH, ARRAY, PROG_ARRAY, PERCPU_ARRAY, LRU_HASH, LPM_TRIE, ARRAY_OF_MAPS, QUEUE, RINGBUF = 1, 2, 3, 6, 9, 11, 12, 22, 27
 NAMES = {HASH: "hash", ARRAY: "array", PROG_ARRAY: "prog_array", PERCPU_ARRAY: "percpu_array", LRU_HASH: "lru_hash",
-         LPM_TRIE: "lpm_trie", ARRAY_OF_MAPS: "array_of_maps", QUEUE: "queue"}
+         LPM_TRIE: "lpm_trie", ARRAY_OF_MAPS: "array_of_maps", QUEUE: "queue",
+         RINGBUF: "ringbuf"}
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -101,6 +104,9 @@ class Map:
             yield bytes(held)
         elif self.type in (PROG_ARRAY, ARRAY_OF_MAPS):
             yield from self.ids()
+        elif self.type == RINGBUF:  # how far it was written: the second page (kernel/bpf/ringbuf.c)
+            with mmap.mmap(self.fd, 8, mmap.MAP_SHARED, mmap.PROT_READ, offset=mmap.PAGESIZE) as written:
+                yield written[:8]
         elif self.type == QUEUE:
             try:
                 yield self.look_up(b"")

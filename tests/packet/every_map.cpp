@@ -8,6 +8,8 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "bpf/abi/types.h"
 #include "model/descriptor.hpp"
@@ -105,12 +107,24 @@ Bytes read_queue(int map, const bpf_map_info& info) {
     return out;
 }
 
+// How far the data plane has written into it: the second page, which only it writes (kernel/bpf/ringbuf.c).
+Bytes read_ring(int map, const bpf_map_info& info) {
+    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    void* written = ::mmap(nullptr, page, PROT_READ, MAP_SHARED, map, static_cast<off_t>(page));
+    require_that(written != MAP_FAILED, info.name);
+    const auto* bytes = static_cast<const std::uint8_t*>(written);
+    Bytes out(bytes, bytes + sizeof(std::uint64_t));
+    (void)::munmap(written, page);
+    return out;
+}
+
 Bytes contents_of(int map, const bpf_map_info& info) {
     switch (info.type) {
     case BPF_MAP_TYPE_ARRAY:
     case BPF_MAP_TYPE_PERCPU_ARRAY: return read_array(map, info);
     case BPF_MAP_TYPE_PROG_ARRAY:
     case BPF_MAP_TYPE_ARRAY_OF_MAPS: return read_ids(map, info);
+    case BPF_MAP_TYPE_RINGBUF: return read_ring(map, info);
     case BPF_MAP_TYPE_QUEUE: return read_queue(map, info);
     case BPF_MAP_TYPE_HASH:
     case BPF_MAP_TYPE_LRU_HASH:

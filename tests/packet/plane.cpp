@@ -88,6 +88,8 @@ void link_programs(const dataplane::Dataplane& plane) {
 Plane& clean_plane() {
     static const BpfFolder folder;
     static Plane plane = open(folder);
+    plane.kernel->tell_nat(false);
+    plane.kernel->read_nat_events([](const dataplane::NatEvent& /*of the last test*/) {});
     remove_connections(*plane.kernel);
     remove_configuration(plane);
     remove_counts(*plane.kernel);

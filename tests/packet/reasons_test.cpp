@@ -205,6 +205,7 @@ std::map<abi::abi_reason, Way> ways() {
                   rig.open(40000);
                   rig.say(40001, Syn);
               }}},
+        {abi::ABI_NAT_EVENTS_LOST, {.not_here = "a buffer must be filled first: nat_events_test.cpp"}},
         {abi::ABI_FRAGMENTS, frame(cut(Ethernet{} / Ipv4{} / Udp{} / Payload{100}, 1, {64})[0])},
     };
 }

@@ -61,6 +61,7 @@ Course::Course(Size size)
       plane_(needed(dataplane::open_kernel(folder_.pins(), size.connections))) {
     needed(plane_->set_link(
         {.index = interface_, .mac = packet::front_mac, .mtu = 1500, .ethernet = true, .partial_checksums = false}));
+    plane_->tell_nat(true);
     install();
     needed(plane_->set_locals({{address(packet::vip), {.vip = true, .answer = true}},
                                {address(packet::proxy), {.proxy = true, .answer = true}}}));

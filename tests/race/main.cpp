@@ -18,6 +18,7 @@
 #include "packet/entries.hpp"
 #include "packet/packet.hpp"
 #include "race/audit.hpp"
+#include "race/listener.hpp"
 #include "race/sabotage.hpp"
 #include "race/traffic.hpp"
 
@@ -160,12 +161,21 @@ std::uint64_t race_and_expire(Course& course, double seconds, std::uint32_t seed
 bool run(Size size, double seconds, std::uint32_t seed) {
     fmt::print("{} ports, {} connections, {} s, seed {}\n", size.ports, size.connections, seconds, seed);
     Course course(size);
+    proxip::race::Listener listener(course);
     const auto steps = race_and_expire(course, seconds, seed);
     hold_still(course);
     fmt::print("  {} packets\n", steps);
     print_events(course);
-    bool sound = is_sound("after the race", audit(course));
+    Findings after = audit(course);
+    if (auto fault = listener.fault(); !fault.empty()) {
+        after.fault(std::move(fault));
+    }
+    bool sound = is_sound("after the race", after);
     sound = drain(course) && sound;
+    if (const auto fault = listener.fault(); !fault.empty()) {
+        fmt::print("  when all have expired: {}\n", fault);
+        sound = false;
+    }
     sound = is_sound("when all have expired", audit(course)) && sound;
     sound = opens_exactly_as_many(course) && sound;
     sound = is_sound("when they are open", audit(course)) && sound;

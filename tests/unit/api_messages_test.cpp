@@ -104,6 +104,12 @@ std::vector<Request> every_request() {
             ConnCountRequest{filter},
             ConnDel{filter},
             ConnDel{{}, true},
+            WhoisRequest{.proxy = SocketAddress::parse("1.1.1.254:1024").value()},
+            WhoisRequest{.proxy = SocketAddress::parse("[2001:db8::254]:1024").value(),
+                         .protocol = proxip::Protocol::udp,
+                         .backend = SocketAddress::parse("1.1.1.12:80").value(),
+                         .at = 1'795'919'143'017,
+                         .limit = 7},
             explain,
             DoctorRequest{},
             DumpRequest{true},
@@ -204,6 +210,20 @@ std::vector<std::pair<Request, Answer>> every_answer() {
         {ConnShow{}, std::vector{conn, direct}},
         {ConnCountRequest{}, ConnCount{3, 1}},
         {ConnDel{{}, true}, Ended{7}},
+        {WhoisRequest{}, std::vector{WhoisView{.client = "1.1.1.11:4000",
+                                               .service = "web",
+                                               .backend = "1.1.1.12:80",
+                                               .protocol = "tcp",
+                                               .since = "2026-11-29T02:25:43.017Z",
+                                               .until = {}},
+                                     WhoisView{.client = "1.1.1.11:4001",
+                                               .service = "web",
+                                               .backend = "1.1.1.12:80",
+                                               .protocol = "udp",
+                                               .since = "2026-11-29T02:25:43.017Z",
+                                               .until = "2026-11-29T02:25:44.017Z",
+                                               .vip = "1.1.1.80:80",
+                                               .state = "closed"}}},
         {ExplainRequest{}, explain},
         {ExplainRequest{}, Explain{}},
         {DoctorRequest{}, Doctor{{{"error", "mtu", "eth1", "what", "why", "fix"}}, {"xdp_mode"}}},
@@ -312,10 +332,11 @@ TEST_CASE("the contract's keys") {
     CHECK(of(7)[1]["snat_reason"].is_null());
     CHECK(of(8) == Json{{"connections", 3}, {"closed", 1}});
     CHECK(of(9) == Json{{"ended", 7}});
-    CHECK(of(10)["next_hop"] == Json{{"interface", "eth0"}, {"mac", "02:00:00:00:00:01"}, {"via", "redirect"}});
-    CHECK(keys(of(10)) == Names{"answer", "backend", "connection", "next_hop", "proxy", "reason", "service",
+    CHECK(keys(of(10)[0]) == Names{"backend", "client", "protocol", "service", "since", "state", "until", "vip"});
+    CHECK(of(11)["next_hop"] == Json{{"interface", "eth0"}, {"mac", "02:00:00:00:00:01"}, {"via", "redirect"}});
+    CHECK(keys(of(11)) == Names{"answer", "backend", "connection", "next_hop", "proxy", "reason", "service",
                                 "snat_reason", "verdict", "why"});
-    CHECK(of(11)["answer"].is_null());
+    CHECK(of(12)["answer"].is_null());
     CHECK(encode(proxip::Error{ErrorCode::not_found, "m", "p"}) ==
           Json{{"code", "not_found"}, {"message", "m"}, {"path", "p"}});
 }

@@ -16,6 +16,7 @@ Readings readings() {
     out.status.interfaces = {{.name = "eth0", .ifindex = 2, .xdp_mode = "native"}};
     out.drops = {{"no_backend_available", 4}, {"ttl_expired", 0}};
     out.events = {{"passed", 1ULL << 40}};
+    out.nat = {.events = 10, .lost = 2, .lines_lost = 1, .bytes = 4096};
     proxip::api::BackendView backend;
     backend.service = "we\"b\\";
     backend.address = "[2001:db8::1]:80";
@@ -45,6 +46,10 @@ TEST_CASE("metrics, in Prometheus' text format", "[app]") {
     CHECK(has_line(text, "proxip_drops_total{reason=\"no_backend_available\"} 4"));
     CHECK(has_line(text, "proxip_drops_total{reason=\"ttl_expired\"} 0"));
     CHECK(has_line(text, "proxip_events_total{event=\"passed\"} 1099511627776"));
+    CHECK(has_line(text, "proxip_nat_log_events_total 10"));
+    CHECK(has_line(text, "proxip_nat_log_lost_total 2"));
+    CHECK(has_line(text, "proxip_nat_log_json_lost_total 1"));
+    CHECK(has_line(text, "proxip_nat_log_bytes 4096"));
     CHECK(has_line(text, "proxip_build_info{version=\"1.2.3\"} 1"));
     CHECK(has_line(text, "proxip_generation 7"));
     CHECK(has_line(text, "proxip_connections 3"));

@@ -65,6 +65,11 @@ class Memory final : public dataplane::Dataplane {
     std::size_t end_connections(const std::function<bool(const dataplane::Connection&)>&) override { return 0; }
     bool go_on_ending() override { return false; }
     void await_endings(std::chrono::milliseconds) const override {}
+    void tell_nat(bool) override {}
+    [[nodiscard]] bool tells_nat() const override { return false; }
+    void read_nat_events(const std::function<void(const dataplane::NatEvent&)>&) override {}
+    [[nodiscard]] std::uint64_t nat_events_lost() const override { return 0; }
+    [[nodiscard]] std::uint64_t nat_buffer() const override { return 0; }
     [[nodiscard]] std::map<std::string, std::uint64_t> drops() const override { return {}; }
     [[nodiscard]] std::map<std::string, std::uint64_t> events() const override { return {}; }
     [[nodiscard]] std::uint64_t live_connections() const override { return 0; }

@@ -87,6 +87,27 @@ web      tcp    1.1.1.11:4000  1.1.1.80:80  1.1.1.254:1024  1.1.1.12:80  establi
 )");
 }
 
+TEST_CASE("whois") {
+    const api::WhoisView open{.client = "1.1.1.11:4000",
+                              .service = "web",
+                              .backend = "1.1.1.12:80",
+                              .protocol = "tcp",
+                              .since = "2026-11-29T02:25:43.017Z",
+                              .until = {}};
+    auto closed = open;
+    closed.until = "2026-11-29T02:25:44.017Z";
+    closed.vip = "1.1.1.80:80";
+    closed.state = "closed";
+    CHECK(table(api::WhoisRequest{}, std::vector{open, closed}) == R"(
+CLIENT         SERVICE  BACKEND      PROTO  SINCE                     UNTIL                     STATE
+1.1.1.11:4000  web      1.1.1.12:80  tcp    2026-11-29T02:25:43.017Z  -                         open
+1.1.1.11:4000  web      1.1.1.12:80  tcp    2026-11-29T02:25:43.017Z  2026-11-29T02:25:44.017Z  closed
+)");
+    CHECK(cli::render(api::WhoisRequest{.proxy = {}, .limit = 1}, std::vector{open}, Output::table).note ==
+          "lbctl: only the newest 1: --limit 0 shows all\n");
+    CHECK(cli::render(api::WhoisRequest{}, std::vector{open}, Output::table).note.empty());
+}
+
 TEST_CASE("nothing to show is the header alone, and never an error") {
     CHECK(table(api::ConnShow{}, std::vector<api::ConnView>{}) ==
           "\nSERVICE  PROTO  CLIENT  VIP  PROXY  BACKEND  STATE  AGE  IDLE\n");

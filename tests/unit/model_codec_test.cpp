@@ -126,6 +126,27 @@ enabled = true
 )");
 }
 
+TEST_CASE("the NAT log's table, inline or by itself", "[model]") {
+    const auto parsed = [](const std::string& table) { return proxip::parse_config(table, "lb.toml"); };
+    CHECK(parsed("[agent]\n")->agent.nat_log == proxip::NatLogConfig{});
+    const auto inlined = parsed("[agent]\nnat_log = { keep = \"1h\", max_size = \"1GiB\", destinations = true }\n");
+    REQUIRE(inlined);
+    CHECK(inlined->agent.nat_log == proxip::NatLogConfig{.enabled = true,
+                                                         .keep = Millis{3'600'000},
+                                                         .max_size = 1ULL << 30U,
+                                                         .buffer = 4ULL << 20U,
+                                                         .destinations = true,
+                                                         .json = ""});
+    CHECK(parsed("[agent.nat_log]\nenabled = false\n")->agent.nat_log.enabled == false);
+    CHECK(*parsed(proxip::write_config(*inlined, Format::toml)) == *inlined);
+    CHECK(
+        error_of("[agent.nat_log]\nkepe = \"1h\"\n") ==
+        "lb.toml:2:1: agent.nat_log.kepe: unknown key, expected one of enabled, keep, max_size, buffer, destinations, "
+        "json; did you mean keep?");
+    CHECK(error_of("[agent.nat_log]\nkeep = \"1ms\"\n") ==
+          "lb.toml:2:8: agent.nat_log.keep: found \"1ms\", expected from 1s to 3660d");
+}
+
 TEST_CASE("errors say where, what, and what was expected", "[model]") {
     struct Row {
         const char* what;

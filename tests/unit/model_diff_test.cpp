@@ -77,11 +77,15 @@ TEST_CASE("what needs a new data plane is marked", "[model]") {
     const auto changes = changes_after([](Config& c) {
         c.agent.max_connections = 1000;
         c.agent.max_port_memory = 1U << 30U;
+        c.agent.nat_log.keep = proxip::Millis{3'600'000};
+        c.agent.nat_log.buffer = 1U << 20U;
     });
     CHECK(changes ==
           std::vector<Change>{
               {.action = "change", .path = "agent.max_connections", .from = "1048576", .to = "1000", .restart = true},
-              {.action = "change", .path = "agent.max_port_memory", .from = "256MiB", .to = "1GiB"}});
+              {.action = "change", .path = "agent.max_port_memory", .from = "256MiB", .to = "1GiB"},
+              {.action = "change", .path = "agent.nat_log.keep", .from = "1d", .to = "1h"},
+              {.action = "change", .path = "agent.nat_log.buffer", .from = "4MiB", .to = "1MiB", .restart = true}});
 }
 
 TEST_CASE("an object that comes or goes is one change", "[model]") {

@@ -79,6 +79,14 @@ proxip::AgentConfig agent() {
     if (*gen::arbitrary<bool>()) {
         out.inline_networks = {*proxip::Prefix::parse("10.0.0.0/8"), *proxip::Prefix::parse("2001:db8::/48")};
     }
+    if (*gen::arbitrary<bool>()) {
+        out.nat_log = {.enabled = *gen::arbitrary<bool>(),
+                       .keep = proxip::Millis{within(1000, 1'000'000'000)},
+                       .max_size = within<std::uint64_t>(1U << 20U, 1ULL << 40U),
+                       .buffer = 1ULL << within(16, 30),
+                       .destinations = *gen::arbitrary<bool>(),
+                       .json = *gen::element<std::string>("", "/var/log/nat \"x\".json")};
+    }
     return out;
 }
 

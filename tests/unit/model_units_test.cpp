@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include "model/codec.hpp"
+#include "model/moment.hpp"
 #include "model/result.hpp"
 
 namespace {
@@ -47,6 +48,29 @@ TEST_CASE("sizes are read and written", "[model]") {
     const std::string bad = GENERATE("", "MiB", "-1", "1MB", "1 MiB", "16777216TiB", "18446744073709551616", "1.5GiB");
     CAPTURE(bad);
     CHECK_FALSE(proxip::parse_bytes(bad));
+}
+
+TEST_CASE("moments are read and written", "[model]") {
+    using proxip::Moment;
+    constexpr Moment now{Millis{1'795'919'143'017}};
+    CHECK(proxip::moment_text(now) == "2026-11-29T02:25:43.017Z");
+    CHECK(proxip::moment_text(Moment{}) == "1970-01-01T00:00:00.000Z");
+    CHECK(*proxip::parse_moment("2026-11-29T02:25:43.017Z", {}) == now);
+    CHECK(*proxip::parse_moment("2026-11-29T02:25:43.0179Z", {}) == now);
+    CHECK(*proxip::parse_moment("2026-11-29T02:25:43Z", {}) == now - Millis{17});
+    CHECK(*proxip::parse_moment("2024-02-29T23:59:59.5Z", {}) == Moment{Millis{1'709'251'199'500}});
+    CHECK(*proxip::parse_moment("1795919143.017", {}) == now);
+    CHECK(*proxip::parse_moment("1795919143", {}) == now - Millis{17});
+    CHECK(*proxip::parse_moment("-5m", now) == now - Millis{300'000});
+    const std::string bad =
+        GENERATE(as<std::string>{}, "", "now", "-", "-5", "5m", "2026-11-29", "2026-11-29T02:25:43",
+                 "2026-11-29 02:25:43Z", "2026-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-11-29T24:00:00Z",
+                 "2026-11-29T02:60:00Z", "2026-11-29T02:25:43.Z", "2026-11-29T02:25:43ZZ", "26-11-29T02:25:43Z",
+                 "1795919143.", "1e9", "+5m", "99999999999999", "-99999999999d");
+    CAPTURE(bad);
+    const auto parsed = proxip::parse_moment(bad, now);
+    REQUIRE_FALSE(parsed);
+    CHECK(parsed.error().message.find("expected a time: 2026-11-29T02:25:43Z") != std::string::npos);
 }
 
 TEST_CASE("an enum's error lists what is allowed", "[model]") {

@@ -88,6 +88,15 @@ TEST_CASE("the agent's own values", "[model]") {
           "agent.max_connections: found 63, expected a whole number from 64 to 67108864");
     CHECK(error_after([](Config& c) { c.agent.inline_networks = {*proxip::Prefix::parse("2001:db8::/64")}; }) ==
           "none");
+    CHECK(error_after([](Config& c) { c.agent.nat_log.keep = Millis{999}; }) ==
+          "agent.nat_log.keep: found \"999ms\", expected from 1s to 3660d");
+    CHECK(error_after([](Config& c) { c.agent.nat_log.max_size = 1000; }) ==
+          "agent.nat_log.max_size: found \"1000\", expected from 1MiB to 1TiB");
+    CHECK(error_after([](Config& c) { c.agent.nat_log.buffer = 3U << 20U; }) ==
+          "agent.nat_log.buffer: found \"3MiB\", expected a power of two from 64KiB to 1GiB");
+    CHECK(error_after([](Config& c) { c.agent.nat_log.json = "nat.json"; }) ==
+          "agent.nat_log.json: found \"nat.json\", expected an absolute path of at most 1024 characters, or \"\" for "
+          "none");
     CHECK(error_after([](Config& c) { c.agent.inline_networks.assign(2, *proxip::Prefix::parse("10.0.0.0/8")); }) ==
           "agent.inline_networks[1]: found \"10.0.0.0/8\", expected each network once");
 }
