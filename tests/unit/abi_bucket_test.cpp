@@ -45,7 +45,7 @@ abi_tuple reply(std::uint32_t number) { // of sixteen backends, Proxy-IP port by
 } // namespace
 
 TEST_CASE("a full table's buckets do not overflow", "[abi][bucket]") {
-    for (const __u64 salt : {0x9e3779b97f4a7c15ULL, 0xc2b2ae3d27d4eb4fULL, 0x165667b19e3779f9ULL}) {
+    for (const __u64 salt : {0x9e3779b97f4a7c15ULL, 0xc2b2ae3d27d4eb4fULL}) {
         Secret salted = secret;
         std::ranges::for_each(salted, [&](__u64& word) { word *= salt; });
         const auto buckets = abi::abi_buckets(many);
@@ -53,8 +53,7 @@ TEST_CASE("a full table's buckets do not overflow", "[abi][bucket]") {
         for (std::uint32_t number = 0; number < many; ++number) {
             for (const auto& tuple : {original(number), reply(number)}) {
                 const auto place = abi::abi_bucket_of(abi::abi_tuple_hash(&tuple, salted.data()), buckets);
-                REQUIRE(place < buckets);
-                ++filled[place];
+                ++filled.at(place);
             }
         }
         const auto overflowing =
