@@ -39,7 +39,7 @@ std::optional<TrafficRates> rates_of(const TrafficCounters& before, const Traffi
 
 void Series::push(double value) {
     values_.at(next_) = static_cast<float>(value);
-    next_ = (next_ + 1) % room;
+    next_ = static_cast<std::uint32_t>((next_ + 1) % room);
     count_ = std::min<std::uint32_t>(count_ + 1, room);
 }
 
