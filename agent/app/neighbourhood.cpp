@@ -35,10 +35,8 @@ Result<std::unique_ptr<Neighbourhood>> Neighbourhood::start(boost::asio::io_cont
         return std::unexpected(netlink.error());
     }
     std::unique_ptr<Neighbourhood> out(new Neighbourhood(loop, dataplane, events, std::move(*netlink)));
-    auto announcer =
-        net::Announcer::start(loop, [self = out.get()](const net::Claim& claim, std::optional<net::Mac> owner) {
-            self->decided(claim, owner);
-        });
+    auto announcer = net::Announcer::start(
+        loop, [self = out.get()](std::span<const net::Decision> decisions) { self->decided(decisions); });
     if (!announcer) {
         return std::unexpected(announcer.error());
     }
@@ -447,7 +445,17 @@ void Neighbourhood::claim(bool known) {
     announcer_->claim(std::move(claims), known);
 }
 
-void Neighbourhood::decided(const net::Claim& claim, std::optional<net::Mac> owner) {
+void Neighbourhood::decided(std::span<const net::Decision> decisions) {
+    std::ranges::for_each(decisions, [this](const net::Decision& decision) { decide(decision); });
+    if (std::ranges::all_of(decisions, [](const net::Decision& decision) { return decision.owner.has_value(); })) {
+        publish_soon();
+    } else {
+        publish_locals(); // they are announced when this returns, and whoever hears that may ask at once
+    }
+}
+
+void Neighbourhood::decide(const net::Decision& decision) {
+    const auto& [claim, owner] = decision;
     if (!vips_.contains(claim.address) && !proxies_.contains(claim.address)) {
         return;
     }
@@ -459,10 +467,9 @@ void Neighbourhood::decided(const net::Claim& claim, std::optional<net::Mac> own
         answered_.insert(claim.address);
         owners_.erase(claim.address);
     }
-    publish_soon();
 }
 
-// Claims are decided many at a time, and what is published is all of them.
+// Conflicts are found one by one, many at a time, and what is published is all of them.
 void Neighbourhood::publish_soon() {
     if (std::exchange(publish_waits_, true)) {
         return;

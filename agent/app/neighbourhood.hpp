@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -105,7 +106,8 @@ class Neighbourhood {
     void publish_soon();
     [[nodiscard]] dataplane::Local local_of(const Address& address) const;
     void claim(bool known);
-    void decided(const net::Claim& claim, std::optional<net::Mac> owner);
+    void decided(std::span<const net::Decision> decisions);
+    void decide(const net::Decision& decision);
     [[nodiscard]] std::vector<Survey::Interface> survey_interfaces() const;
     [[nodiscard]] std::map<policy::EndpointKey, Survey::Way> survey_ways() const;
     [[nodiscard]] std::vector<Survey::Own> survey_own() const;

@@ -138,21 +138,26 @@ class WireAnnouncer final : public Announcer {
     }
 
     void take(const Turns& turns) {
+        std::vector<Place> ours;
         for (const Turn& turn : *turns) {
             Entry* entry = current(turn, Phase::probing);
             entry = entry != nullptr ? entry : current(turn, Phase::held);
-            if (entry != nullptr && send(*entry, announcement)) {
+            if (entry != nullptr) {
                 entry->phase = Phase::held;
-                tell(*entry, std::nullopt);
+                ours.push_back(turn.place);
             }
         }
-        agenda_->later(timing_.second_announcement, [this, turns] {
-            for (const Turn& turn : *turns) {
-                if (Entry* entry = current(turn, Phase::held)) {
-                    send(*entry, announcement);
-                }
+        tell(ours, std::nullopt);
+        announce_held(turns);
+        agenda_->later(timing_.second_announcement, [this, turns] { announce_held(turns); });
+    }
+
+    void announce_held(const Turns& turns) {
+        for (const Turn& turn : *turns) {
+            if (Entry* entry = current(turn, Phase::held)) {
+                send(*entry, announcement);
             }
-        });
+        }
     }
 
     [[nodiscard]] Entry* current(const Turn& turn, Phase phase) {
@@ -172,7 +177,7 @@ class WireAnnouncer final : public Announcer {
         if (entry.phase == Phase::probing) {
             entry.phase = Phase::conflicted;
             retry_later(Phase::conflicted, timing_.retry);
-            tell(entry, statement.mac);
+            tell({found->first}, statement.mac);
         } else if (entry.phase == Phase::held && !statement.probe) {
             defend(entry);
         }
@@ -203,15 +208,20 @@ class WireAnnouncer final : public Announcer {
         });
     }
 
-    // The last thing that is done with an entry: the one who is told may claim anew.
-    void tell(Entry& entry, std::optional<Mac> owner) {
-        if (entry.told && entry.owner == owner) {
-            return;
+    // No entry is at hand after it: the one who is told may claim anew.
+    void tell(const std::vector<Place>& places, std::optional<Mac> owner) {
+        std::vector<Decision> news;
+        for (const Place& place : places) {
+            Entry& entry = entries_.at(place);
+            if (!entry.told || entry.owner != owner) {
+                entry.told = true;
+                entry.owner = owner;
+                news.push_back({.claim = entry.claim, .owner = owner});
+            }
         }
-        entry.told = true;
-        entry.owner = owner;
-        const Claim claim = entry.claim;
-        decided_(claim, owner);
+        if (!news.empty()) {
+            decided_(news);
+        }
     }
 
     // ---- wires ----

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,15 +31,21 @@ struct Claim {
     auto operator<=>(const Claim&) const = default;
 };
 
+struct Decision {
+    Claim claim;
+    std::optional<Mac> owner; // empty: nobody answered, the address is ours
+};
+
 class Announcer {
   public:
-    // `owner` is empty when nobody answered: the address is ours and was announced. Otherwise the MAC of who has it; it
-    // is probed again every `retry` until it is free. Called on the loop, never from within claim() or announce(); for
-    // every new claim once it is known, and again when it changes. A claim on a link without Ethernet needs no question
-    // and is decided with no owner; one on a link that is down or gone stays undecided until it is back.
+    // An address that is ours is announced when this has returned, so that it can be answered for by then. One that
+    // somebody else has is probed again every `retry` until it is free. Called on the loop, never from within claim()
+    // or announce(); for every new claim once it is known, those that are known at one time together, and again when it
+    // changes. A claim on a link without Ethernet needs no question and is decided with no owner; one that must be
+    // asked for on a link that is down or gone stays undecided until it is back.
     // An address that is ours is defended against a later taker (RFC 5227 section 2.4 c), not given up. It may call
     // claim(), but not end the announcer.
-    using Decided = std::function<void(const Claim&, std::optional<Mac> owner)>;
+    using Decided = std::function<void(std::span<const Decision>)>;
 
     struct Timing {
         std::chrono::milliseconds between_probes{66}; // three of them, then as long again for the last answer

@@ -1,12 +1,15 @@
 // Next hops and claims as the kernel's routing has them, with a data plane that only remembers what it is told.
 
 #include <fstream>
+#include <functional>
 #include <map>
 #include <sstream>
 
 #include <catch2/catch.hpp>
 
 #include "app/neighbourhood.hpp"
+#include "net/statement.hpp"
+#include "net/wire.hpp"
 #include "net_namespace.hpp"
 #include "policy/image.hpp"
 
@@ -37,6 +40,7 @@ class Memory final : public dataplane::Dataplane {
   public:
     std::map<policy::Id, Path> paths;
     std::map<Address, Local> locals;
+    std::function<void()> before_locals = [] {};
 
     [[nodiscard]] std::uint64_t generation() const override { return 0; }
     [[nodiscard]] std::uint32_t max_connections() const override { return 0; }
@@ -48,6 +52,7 @@ class Memory final : public dataplane::Dataplane {
     void forget_link(std::uint32_t) override {}
     void set_path(policy::Id endpoint, const Path& path) override { paths[endpoint] = path; }
     [[nodiscard]] Result<void> set_locals(const std::map<Address, Local>& all) override {
+        before_locals();
         locals = all;
         return {};
     }
@@ -126,10 +131,10 @@ struct Town {
         service.backends = {{.address = SocketAddress::parse(backend).value(), .enabled = {}}};
         config.services.push_back(std::move(service));
     }
-    void follow() {
+    void follow(bool ours_already = true) {
         REQUIRE(policy::compile(config, [](const auto&, const auto&) { return true; }, ids, 1));
         REQUIRE(neighbourhood->attach(config.agent, {}));
-        neighbourhood->follow(config, ids, true);
+        neighbourhood->follow(config, ids, ours_already);
     }
     [[nodiscard]] std::optional<Path::Hop> hop(const char* backend) {
         const auto id = ids.endpoints.find({.address = SocketAddress::parse(backend).value()});
@@ -232,4 +237,44 @@ TEST_CASE("an IPv6 address is claimed where it is on-link, any other everywhere"
         town.neighbourhood->refresh();
         CHECK(Town::is_member("near", on_near));
     }
+}
+
+// Whoever hears the announcement may ask, or ping, at once.
+TEST_CASE("an address is answered for before it is announced", "[app][root]") {
+    if (!may_unshare()) {
+        return;
+    }
+    Town town;
+    const auto family = GENERATE(proxip::Family::v4, proxip::Family::v6);
+    const bool v4 = family == proxip::Family::v4;
+    const char* const vip = v4 ? "10.1.0.80" : "2001:db8::80";
+    town.serve(v4 ? "tcp://10.1.0.80:80" : "tcp://[2001:db8::80]:80", v4 ? "10.1.0.11:80" : "[2001:db8::11]:80");
+
+    boost::asio::io_context far_loop;
+    bool announced = false;
+    std::shared_ptr<proxip::net::Wire> far_wire;
+    {
+        const Inside far(town.pair.far);
+        const auto index = proxip::net::Netlink::open().value()->link("far").value().value().index;
+        far_wire = proxip::net::Wire::open(far_loop, index, family, [&](std::span<const std::uint8_t> frame) {
+                       const auto said = proxip::net::read_statement(family, frame);
+                       announced = announced || (said && !said->probe && said->address.text() == vip);
+                   }).value();
+    }
+    const auto hear = [&] {
+        far_loop.restart();
+        far_loop.poll();
+        return announced;
+    };
+    std::optional<bool> heard_first;
+    town.memory.before_locals = [&] {
+        const auto local = town.memory.locals.find(Address::parse(vip).value());
+        if (local == town.memory.locals.end() || !local->second.answer) {
+            heard_first = hear();
+        }
+    };
+    town.follow(false);
+    REQUIRE(town.until([&] { return hear() && town.local(vip).answer; }));
+    REQUIRE(heard_first);
+    CHECK_FALSE(*heard_first);
 }

@@ -12,6 +12,7 @@ using proxip::Address;
 using proxip::Family;
 using proxip::net::Announcer;
 using proxip::net::Claim;
+using proxip::net::Decision;
 using proxip::net::Frame;
 using proxip::net::Mac;
 using proxip::net::Statement;
@@ -256,8 +257,8 @@ TEST_CASE("claims may change from within a decision", "[net][root]") {
     std::unique_ptr<Announcer> announcer;
     announcer =
         Announcer::start(scene.loop,
-                         [&](const Claim& claim, std::optional<Mac>) {
-                             taken.push_back(claim);
+                         [&](std::span<const Decision> decisions) {
+                             taken.push_back(decisions.front().claim);
                              announcer->claim(taken.size() == 1 ? std::vector{other} : std::vector<Claim>{}, false);
                          },
                          {.between_probes = 5ms, .second_announcement = 5ms, .retry = 200ms})

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
@@ -20,11 +21,6 @@ namespace proxip::net::test {
 
 inline constexpr Mac near_mac{0x02, 0, 0, 0, 0, 0x01};
 inline constexpr Mac far_mac{0x02, 0, 0, 0, 0, 0x02};
-
-struct Decision {
-    Claim claim;
-    std::optional<Mac> owner;
-};
 
 struct Scene {
     Family family;
@@ -48,7 +44,8 @@ struct Scene {
         const Inside near(pair.near);
         announcer =
             Announcer::start(
-                loop, [this](const Claim& claim, std::optional<Mac> owner) { decisions.push_back({claim, owner}); },
+                loop,
+                [this](std::span<const Decision> more) { decisions.insert(decisions.end(), more.begin(), more.end()); },
                 timing)
                 .value();
     }
