@@ -77,6 +77,10 @@ std::string text_of(const std::vector<api::BackendView>& backends, bool wide) {
     return table.text();
 }
 
+std::string ports_of(const api::PoolView& pool, const api::PoolView::Endpoint& endpoint) {
+    return endpoint.former ? endpoint.ports + " (former)" : pool.ports;
+}
+
 std::string text_of(const std::vector<api::PoolView>& pools, bool wide) {
     Table table(
         columns({{"POOL"}, {"PROXY IP"}, {"PORTS"}, {"ENDPOINT"}, {"IN USE", Align::right}, {"CAPACITY", Align::right}},
@@ -92,7 +96,7 @@ std::string text_of(const std::vector<api::PoolView>& pools, bool wide) {
             for (const auto& endpoint : address.endpoints) {
                 std::vector<std::string> cells{pool.name,
                                                address.address,
-                                               pool.ports,
+                                               ports_of(pool, endpoint),
                                                endpoint.protocol + "://" + endpoint.address,
                                                fmt::format("{}", endpoint.in_use),
                                                fmt::format("{}", endpoint.capacity)};

@@ -301,6 +301,8 @@ struct PoolView {
         std::string protocol;
         std::uint64_t in_use = 0;
         std::uint64_t capacity = 0;
+        std::string ports{}; // that these are of
+        bool former = false; // a range that the pool had before: none of them is handed out any more
     };
     struct ProxyAddress {
         std::string address;

@@ -349,6 +349,8 @@ void describe(V& v, T& it) {
     v("protocol", it.protocol);
     v("in_use", it.in_use);
     v("capacity", it.capacity);
+    v.defaulted("ports", it.ports);
+    v.defaulted("former", it.former);
 }
 
 template <typename V, Of<PoolView::ProxyAddress> T>

@@ -10,6 +10,7 @@
 #include "dataplane/ethtool.hpp"
 #include "dataplane/redirect_capability.hpp"
 #include "policy/port_arithmetic.hpp"
+#include "policy/rings.hpp"
 
 namespace proxip::app {
 
@@ -188,7 +189,6 @@ void Doctor::gather_silences(const Survey& survey, doctor::Facts& facts) const {
     }
 }
 
-// Ports of ranges that a pool had before are not counted: none of them is handed out any more.
 void Doctor::gather_capacity(doctor::Facts& facts) const {
     const Config& running = parts_.controller.running();
     const policy::Identities& ids = parts_.controller.identities();
@@ -204,15 +204,8 @@ void Doctor::gather_capacity(doctor::Facts& facts) const {
     for (const auto& [key, id] : ids.endpoints.all()) {
         endpoints.emplace(id, key);
     }
-    std::vector<policy::Id> rings;
-    for (const auto& [key, id] : ids.rings.all()) {
-        const auto pool = pools.find(key.proxy);
-        if (pool != pools.end() && pool->second->port_segments() == key.segments) {
-            rings.push_back(id);
-        }
-    }
     std::map<std::pair<const ProxyPool*, policy::Id>, doctor::Pool> sums;
-    for (const dataplane::RingUse& use : parts_.dataplane.ring_use(rings)) {
+    for (const dataplane::RingUse& use : parts_.dataplane.ring_use(policy::current_rings(running, ids))) {
         const auto endpoint = endpoints.find(use.endpoint);
         const auto pool = pools.find(use.proxy);
         if (endpoint == endpoints.end() || pool == pools.end()) {

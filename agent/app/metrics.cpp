@@ -135,7 +135,7 @@ void add_pools(const Readings& readings, std::vector<MetricFamily>& out) {
                 const double ratio = endpoint.capacity == 0 ? 0.0
                                                             : static_cast<double>(endpoint.in_use) /
                                                                   static_cast<double>(endpoint.capacity);
-                most = std::max(most, ratio);
+                most = endpoint.former ? most : std::max(most, ratio);
             }
             in_use.add(address.in_use, labels);
             fullest.add(most, labels);

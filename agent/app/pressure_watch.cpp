@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "app/names.hpp"
+#include "policy/rings.hpp"
 
 namespace proxip::app {
 
@@ -19,9 +20,7 @@ constexpr std::size_t rings_per_tick = 4096; // about 2 ms
 void PressureWatch::begin_round() {
     ports_.clear();
     next_proxies_.clear();
-    for (const auto& [key, id] : controller_.identities().rings.all()) {
-        rings_.push_back(id);
-    }
+    rings_ = policy::current_rings(controller_.running(), controller_.identities());
 }
 
 void PressureWatch::count(const dataplane::RingUse& use) {

@@ -21,6 +21,9 @@ api::Top::Pool summed(const api::PoolView& pool) {
     std::map<std::string, api::Top::Use> endpoints;
     for (const auto& address : pool.addresses) {
         for (const auto& endpoint : address.endpoints) {
+            if (endpoint.former) {
+                continue;
+            }
             auto name = fmt::format("{}://{}", endpoint.protocol, endpoint.address);
             auto& use = endpoints.try_emplace(name, api::Top::Use{.endpoint = name}).first->second;
             use.in_use += endpoint.in_use;

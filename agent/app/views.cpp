@@ -5,6 +5,7 @@
 #include <set>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "api/version.hpp"
 #include "app/names.hpp"
@@ -38,6 +39,12 @@ bool shows(const api::BackendShow& request, const std::string& service, const So
 // Of new connections, from 0 to 1.
 double share_of(const policy::Rotation& rotation, const policy::Share& share) {
     return rotation.weight == 0 ? 0.0 : static_cast<double>(share.weight) / static_cast<double>(rotation.weight);
+}
+
+std::string ports_text(const std::vector<PortRange>& segments) {
+    std::vector<std::string> out;
+    std::ranges::transform(segments, std::back_inserter(out), &PortRange::text);
+    return fmt::format("{}", fmt::join(out, ","));
 }
 
 std::unexpected<Error> not_found(std::string_view noun, std::string_view name) {
@@ -269,15 +276,17 @@ api::PoolView Views::pool(const ProxyPool& pool) const {
     for (const auto& [key, id] : ids.endpoints.all()) {
         endpoints.emplace(id, key);
     }
-    std::map<policy::Id, std::vector<policy::Id>> rings; // by Proxy IP
+    using Rings = std::map<std::vector<PortRange>, std::vector<policy::Id>>; // by port range
+    std::map<policy::Id, Rings> rings;                                       // by Proxy IP
     for (const auto& [key, id] : ids.rings.all()) {
-        rings[key.proxy].push_back(id);
+        rings[key.proxy][key.segments].push_back(id);
     }
+    const auto current = pool.port_segments();
     api::PoolView out{.name = pool.name, .ports = pool.ports.text(), .addresses = {}};
     for (const Address& address : pool.each_address()) {
         api::PoolView::ProxyAddress view{.address = address.text(), .in_use = 0, .endpoints = {}};
-        if (const auto proxy = ids.proxies.find(address)) {
-            for (const auto& use : dataplane_.ring_use(rings[*proxy])) {
+        const auto add_rings = [&](const std::vector<policy::Id>& of_range, const std::string& ports, bool former) {
+            for (const auto& use : dataplane_.ring_use(of_range)) {
                 const auto endpoint = endpoints.find(use.endpoint);
                 if (endpoint == endpoints.end()) {
                     continue;
@@ -286,7 +295,17 @@ api::PoolView Views::pool(const ProxyPool& pool) const {
                 view.endpoints.push_back({.address = endpoint->second.address.text(),
                                           .protocol = std::string(protocol_name(endpoint->second.protocol)),
                                           .in_use = use.in_use,
-                                          .capacity = use.capacity});
+                                          .capacity = use.capacity,
+                                          .ports = ports,
+                                          .former = former});
+            }
+        };
+        if (const auto proxy = ids.proxies.find(address)) {
+            Rings& own = rings[*proxy];
+            add_rings(own[current], out.ports, false);
+            own.erase(current);
+            for (const auto& [segments, of_range] : own) {
+                add_rings(of_range, ports_text(segments), true);
             }
         }
         out.addresses.push_back(std::move(view));

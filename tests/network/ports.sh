@@ -74,6 +74,16 @@ again() { # WHAT CLOSING-COMMAND
 section "ports come back"
 again "the clients closed" close
 again "the servers closed" bye
+section "another range"
+check "half the ports" lbctl pool set default --ports 2000-2049
+of_one() { lbctl pool show -o json | jq -c '[.[0].addresses[0].endpoints[] | select(.address == "1.1.1.11:80") | [.ports, .in_use, .capacity, .former]]'; }
+check_equal "the range of now stands first; connections keep their ports of the one before" \
+    '[["2000-2049",0,50,false],["2000-2099",100,100,true]]' "$(of_one)"
+check_match "in words" "2000-2049 +tcp://1.1.1.11:80 +0 +50 .*2000-2099 \(former\) +tcp://1.1.1.11:80 +100 +100" \
+    "$(lbctl pool show | tr '\n' ' ')"
+not_full() { lbctl status -o json | jq -e '.warnings | all(startswith("proxy ports towards tcp://1.1.1.11:80") | not)'; }
+check "whose being full is nobody's trouble any more" wait_until 10 not_full
+check "and back" lbctl pool set default --ports 2000-2099
 section "ports come back with the agent dead"
 agent_kill KILL
 again "the clients closed, without an agent" close

@@ -177,7 +177,7 @@ std::vector<std::pair<Request, Answer>> every_answer() {
     const BackendView backend{"web", "1.1.1.11:80",         3,    "up", "up", "enabled", true,
                               4,     "connected in 0.3 ms", 0.25, 12.5, 0.5};
     const ServiceView service{"web", "tcp://1.1.1.80:80", "maglev", "always", "default", 4, {backend}};
-    const PoolView pool{"default", "1024-65535", {{"1.1.1.254", 3, {{"1.1.1.11:80", "tcp", 3, 64512}}}}};
+    const PoolView pool{"default", "1024-65535", {{"1.1.1.254", 3, {{"1.1.1.11:80", "tcp", 3, 64512, "1024-65535"}}}}};
     const ConnView conn{"web",         "tcp",         "1.1.1.11:4000", "1.1.1.80:80", "1.1.1.254:1024",
                         "1.1.1.12:80", "established", "hairpin",       1.5,           0.5,
                         {1, 2},        {3, 4}};
@@ -324,7 +324,8 @@ TEST_CASE("the contract's keys") {
                                   "health_seconds", "last_check", "service", "share", "state", "weight"});
     CHECK(of(6)[0] ==
           Json::parse(R"({"name":"default","ports":"1024-65535","addresses":[{"address":"1.1.1.254","in_use":3,
-        "endpoints":[{"address":"1.1.1.11:80","protocol":"tcp","in_use":3,"capacity":64512}]}]})"));
+        "endpoints":[{"address":"1.1.1.11:80","protocol":"tcp","in_use":3,"capacity":64512,
+        "ports":"1024-65535","former":false}]}]})"));
     CHECK(of(7)[0] == Json::parse(R"({"service":"web","protocol":"tcp","client":"1.1.1.11:4000","vip":"1.1.1.80:80",
         "proxy":"1.1.1.254:1024","backend":"1.1.1.12:80","state":"established","snat_reason":"hairpin","age_seconds":1.5,
         "idle_seconds":0.5,"packets":{"in":1,"out":2},"bytes":{"in":3,"out":4}})"));

@@ -25,10 +25,13 @@ Readings readings() {
     out.backends = {backend};
     proxip::api::PoolView pool;
     pool.name = "default";
-    pool.addresses = {{.address = "1.1.1.254",
-                       .in_use = 30,
-                       .endpoints = {{.address = "a", .protocol = "tcp", .in_use = 10, .capacity = 100},
-                                     {.address = "b", .protocol = "tcp", .in_use = 20, .capacity = 80}}}};
+    pool.addresses = {
+        {.address = "1.1.1.254",
+         .in_use = 30,
+         .endpoints = {
+             {.address = "a", .protocol = "tcp", .in_use = 10, .capacity = 100},
+             {.address = "b", .protocol = "tcp", .in_use = 20, .capacity = 80},
+             {.address = "b", .protocol = "tcp", .in_use = 9, .capacity = 10, .ports = "1-10", .former = true}}}};
     out.pools = {pool};
     return out;
 }

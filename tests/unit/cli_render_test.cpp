@@ -70,6 +70,17 @@ POOL     PROXY IP   PORTS       ENDPOINT           IN USE  CAPACITY
 default  1.1.1.254  1024-65535  tcp://1.1.1.11:80       3     64512
 default  1.1.1.253  1024-65535  -                       0         -
 )");
+    const std::vector<api::PoolView> changed{
+        {"default",
+         "2000-2001",
+         {{"1.1.1.254",
+           5,
+           {{"1.1.1.11:80", "tcp", 2, 2, "2000-2001"}, {"1.1.1.11:80", "tcp", 3, 64512, "1024-65535", true}}}}}};
+    CHECK(table(api::PoolShow{}, changed) == R"(
+POOL     PROXY IP   PORTS                ENDPOINT           IN USE  CAPACITY
+default  1.1.1.254  2000-2001            tcp://1.1.1.11:80       2         2
+default  1.1.1.254  1024-65535 (former)  tcp://1.1.1.11:80       3     64512
+)");
 }
 
 TEST_CASE("conn show") {

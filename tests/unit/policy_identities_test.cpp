@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include "policy/identities.hpp"
+#include "policy/rings.hpp"
 
 namespace {
 
@@ -83,6 +84,22 @@ TEST_CASE("collect gives back what neither the configuration nor a connection na
     CHECK(ids.proxies.find(ip("192.0.2.2")) == open);
     CHECK_FALSE(ids.proxies.find(ip("192.0.2.3")).has_value());
     CHECK(ids.proxies.obtain(ip("192.0.2.4")).value() == gone);
+}
+
+TEST_CASE("rings of a range that the pool had before are not current", "[policy]") {
+    proxip::Config config;
+    config.pools.push_back({.name = "default",
+                            .addresses = {proxip::AddressRange::parse("192.0.2.1").value()},
+                            .ports = {.first = 2000, .last = 2099},
+                            .exclude_ports = {{.first = 2010, .last = 2019}}});
+    Identities ids;
+    const auto proxy = ids.proxies.obtain(ip("192.0.2.1")).value();
+    const auto other = ids.proxies.obtain(ip("192.0.2.2")).value(); // in no pool any more
+    const std::vector<proxip::PortRange> now{{2000, 2009}, {2020, 2099}};
+    REQUIRE(ids.rings.obtain({.proxy = proxy, .endpoint = 0, .segments = {{2000, 2099}}}));
+    REQUIRE(ids.rings.obtain({.proxy = other, .endpoint = 0, .segments = now}));
+    const auto current = ids.rings.obtain({.proxy = proxy, .endpoint = 0, .segments = now}).value();
+    CHECK(proxip::policy::current_rings(config, ids) == std::vector{current});
 }
 
 TEST_CASE("a collected ring gives its memory back", "[policy]") {
