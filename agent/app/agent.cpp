@@ -157,7 +157,7 @@ class Agent {
         nat_.emplace(*controller_, *dataplane_, options_.state / "nat-log", !adopted_);
         views_.emplace(*controller_, *dataplane_, *neighbourhood_, *pressure_, *nat_, *web_);
         page_.emplace(*controller_, *dataplane_, *neighbourhood_, *pressure_, *views_, host);
-        doctor_.emplace(Doctor::Parts{*controller_, *dataplane_, *neighbourhood_, *web_, options_});
+        doctor_.emplace(Doctor::Parts{*controller_, *dataplane_, *neighbourhood_, *web_, *nat_, options_});
         handlers_.emplace(*controller_, *views_, *dataplane_, *doctor_, *nat_);
         tracing_.emplace(loop_, *controller_, *views_, *neighbourhood_, *dataplane_);
         return {};

@@ -244,6 +244,7 @@ void Doctor::gather_host(doctor::Facts& facts) const {
     facts.drift = parts_.controller.drift();
     facts.warnings = warnings(parts_.controller.running());
     facts.metrics_trouble = parts_.web.trouble();
+    facts.nat_log = parts_.nat.losses();
 }
 
 } // namespace proxip::app

@@ -6,6 +6,7 @@
 #include "app/controller.hpp"
 #include "app/host_facts.hpp"
 #include "app/late_counts.hpp"
+#include "app/nat_journal.hpp"
 #include "app/neighbourhood.hpp"
 #include "app/options.hpp"
 #include "app/silence_watch.hpp"
@@ -22,6 +23,7 @@ class Doctor {
         const dataplane::Dataplane& dataplane;
         const Neighbourhood& neighbourhood;
         const Web& web;
+        const NatJournal& nat;
         const Options& options;
     };
     explicit Doctor(Parts parts)

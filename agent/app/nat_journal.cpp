@@ -28,6 +28,12 @@ Moment moment_of(std::uint64_t ns, nanoseconds offset) {
     return Moment(std::chrono::floor<Millis>(nanoseconds(ns) + offset));
 }
 
+constexpr std::chrono::seconds while_it_matters = std::chrono::hours(1);
+
+bool is_of_late(const std::optional<std::chrono::steady_clock::time_point>& then) {
+    return then && std::chrono::steady_clock::now() - *then < while_it_matters;
+}
+
 std::string_view state_of(store::NatSession::End end) {
     switch (end) {
     case store::NatSession::End::open: return "open";
@@ -213,11 +219,15 @@ void NatJournal::drain() {
     if (!log_) {
         return;
     }
+    const std::uint64_t given_up = log_->given_up();
     if (auto flushed = log_->flush(now()); flushed) {
         trouble_.clear();
     } else if (trouble_ != flushed.error().text()) {
         trouble_ = flushed.error().text();
         spdlog::error("the NAT log is not complete: {}", trouble_);
+    }
+    if (log_->given_up() != given_up) {
+        unwritten_at_ = std::chrono::steady_clock::now();
     }
 }
 
@@ -285,6 +295,17 @@ NatReadings NatJournal::readings() const {
             .bytes = log_ ? log_->bytes() : 0};
 }
 
+policy::doctor::NatLog NatJournal::losses() const {
+    return {.folder = folder_.string(),
+            .trouble = trouble_,
+            .unwritten = log_ && is_of_late(unwritten_at_) ? log_->given_up() : 0,
+            .lost = is_of_late(lost_at_) ? lost_ : 0,
+            .buffer = dataplane_.nat_buffer(),
+            .late_seconds = std::chrono::duration<double>(while_it_matters).count(),
+            .lines = config_.json,
+            .lines_trouble = lines_.trouble()};
+}
+
 std::vector<std::string> NatJournal::warnings() const {
     std::vector<std::string> out;
     if (!trouble_.empty()) {
@@ -293,8 +314,7 @@ std::vector<std::string> NatJournal::warnings() const {
     if (!lines_.trouble().empty()) {
         out.push_back("nat_log.json: " + lines_.trouble());
     }
-    constexpr std::chrono::hours while_it_matters{1};
-    if (lost_at_ && std::chrono::steady_clock::now() - *lost_at_ < while_it_matters) {
+    if (is_of_late(lost_at_)) {
         out.push_back(fmt::format("NAT log: events were lost, {} since the data plane began", lost_));
     }
     if (dataplane_.nat_buffer() != controller_.running().agent.nat_log.buffer) {

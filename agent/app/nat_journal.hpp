@@ -15,6 +15,7 @@
 #include "app/controller.hpp"
 #include "app/metrics.hpp"
 #include "dataplane/dataplane.hpp"
+#include "policy/doctor.hpp"
 #include "store/line_sink.hpp"
 #include "store/nat_log.hpp"
 
@@ -37,6 +38,7 @@ class NatJournal {
     [[nodiscard]] Result<std::vector<api::WhoisView>> whois(const api::WhoisRequest& request);
     [[nodiscard]] NatReadings readings() const;
     [[nodiscard]] std::vector<std::string> warnings() const;
+    [[nodiscard]] policy::doctor::NatLog losses() const;
 
   private:
     void open_log();
@@ -67,6 +69,7 @@ class NatJournal {
     std::uint64_t told_ = 0; // lines since the last drain()
     std::uint64_t lost_ = 0; // as the data plane counted it last
     std::optional<std::chrono::steady_clock::time_point> lost_at_;
+    std::optional<std::chrono::steady_clock::time_point> unwritten_at_;
 };
 
 } // namespace proxip::app

@@ -45,6 +45,7 @@ enum class DoctorCheck : std::uint8_t {
     drift,
     configuration,
     metrics,
+    nat_log,
 };
 
 struct DoctorCheckName {
@@ -80,6 +81,7 @@ inline constexpr auto doctor_checks = std::to_array<DoctorCheckName>({
     {DoctorCheck::drift, "drift"},
     {DoctorCheck::configuration, "configuration"},
     {DoctorCheck::metrics, "metrics"},
+    {DoctorCheck::nat_log, "nat_log"},
 });
 
 [[nodiscard]] constexpr std::string_view name_of(DoctorCheck check) {

@@ -39,6 +39,7 @@ constexpr Rule rules[] = {
     {DoctorCheck::drift, find_drift},
     {DoctorCheck::configuration, find_configuration},
     {DoctorCheck::metrics, find_metrics},
+    {DoctorCheck::nat_log, find_nat_log},
 };
 
 } // namespace

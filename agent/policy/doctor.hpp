@@ -120,6 +120,17 @@ struct Memory { // of the cgroup that the maps are charged to; limit 0: none
     std::uint64_t limit = 0;
 };
 
+struct NatLog { // where the NAT log is off, all of it is 0
+    std::string folder{};
+    std::string trouble{};       // why it cannot be kept now; "": it is
+    std::uint64_t unwritten = 0; // records since the agent started, if some of them were of late
+    std::uint64_t lost = 0;      // events since the data plane began, likewise
+    std::uint64_t buffer = 0;    // bytes, that they found no room in
+    double late_seconds = 3600;  // how long "of late" is
+    std::string lines{};         // path of nat_log.json
+    std::string lines_trouble{};
+};
+
 struct Facts {
     std::vector<Interface> interfaces{};
     std::vector<OwnAddress> addresses{};
@@ -145,6 +156,7 @@ struct Facts {
     bool drift = false;
     std::vector<std::string> warnings{}; // of the configuration
     std::string metrics_trouble{};
+    NatLog nat_log{};
 };
 
 struct Diagnosis {

@@ -123,4 +123,43 @@ void find_metrics(const Facts& facts, Findings& out) {
     }
 }
 
+void find_nat_log(const Facts& facts, Findings& out) {
+    const NatLog& log = facts.nat_log;
+    const std::string look = fmt::format("df -h {0}; df -i {0}; ls -ld {0}", log.folder);
+    if (!log.trouble.empty()) {
+        out.push_back({.severity = Severity::error,
+                       .subject = log.folder,
+                       .what = "cannot be written: " + log.trouble,
+                       .why = "lbctl whois will not know of connections that end now; it goes on by itself as soon as "
+                              "it can be written",
+                       .fix = look});
+    } else if (log.unwritten > 0) {
+        out.push_back(
+            {.severity = Severity::warning,
+             .subject = log.folder,
+             .what = fmt::format("records could not be written in the last {:.0f} min, {} since the agent started",
+                                 log.late_seconds / 60, log.unwritten),
+             .why = "lbctl whois does not know of those connections",
+             .fix = look});
+    }
+    if (log.lost > 0) {
+        out.push_back({.severity = Severity::warning,
+                       .subject = "nat_log.buffer",
+                       .what = fmt::format("events were lost in the last {:.0f} min, {} since the data plane began: "
+                                           "its buffer of {} was full",
+                                           log.late_seconds / 60, log.lost, bytes_text(log.buffer)),
+                       .why = "connections opened faster than the agent read, or there was no agent: of some, "
+                              "lbctl whois does not know the end",
+                       .fix = fmt::format("raise nat_log.buffer in {}, then: lbagent --detach, and start it again",
+                                          facts.config_path)});
+    }
+    if (!log.lines_trouble.empty()) {
+        out.push_back({.severity = Severity::warning,
+                       .subject = "nat_log.json",
+                       .what = log.lines_trouble,
+                       .why = "the collector misses lines; the NAT log itself has them",
+                       .fix = fmt::format("ls -l {}; when it can be written: {}", log.lines, facts.reload)});
+    }
+}
+
 } // namespace proxip::policy::doctor

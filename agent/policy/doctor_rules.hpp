@@ -43,5 +43,6 @@ void find_config_file(const Facts& facts, Findings& out);
 void find_drift(const Facts& facts, Findings& out);
 void find_configuration(const Facts& facts, Findings& out);
 void find_metrics(const Facts& facts, Findings& out);
+void find_nat_log(const Facts& facts, Findings& out);
 
 } // namespace proxip::policy::doctor

@@ -174,8 +174,16 @@ socat -u "UNIX-LISTEN:$LAB_DIR/collector" - >"$LAB_DIR/collected" &
 wait_until 5 test -S "$LAB_DIR/collector"
 check "apply" lbctl apply -f "$CONFIG"
 call "$VIP" >/dev/null
+nat_finding() { json doctor | jq -ec '[.findings[] | select(.check == "nat_log")] | .[0] // empty'; }
+check_not "the doctor finds nothing wrong with the log" nat_finding
 check "with destinations the VIP is known" wait_until 5 eval '[[ $(json whois "$(last_seen s1)" | jq -r ".[0].vip") == "$(with_port "$VIP" 80)" ]]'
 check "and a socket can listen" wait_until 5 grep -q '"event":"close".*"vip":' "$LAB_DIR/collected"
+configure 'json = "/dev/full"'
+check "lines to a full disk" lbctl apply -f "$CONFIG"
+call "$VIP" >/dev/null
+check "are missed, as the doctor says" wait_until 5 nat_finding
+check_json "with the way to look, and to begin anew" '.severity == "warning" and .subject == "nat_log.json" and (.what | contains("No space left"))
+    and (.fix | startswith("ls -l /dev/full") and contains("kill -HUP"))' "$(nat_finding)"
 configure 'enabled = false'
 check "the log off" lbctl apply -f "$CONFIG"
 hold off "$VIP"
@@ -202,6 +210,8 @@ check "is counted" wait_until 5 lost
 check_equal "just so: a buffer of 64 KiB holds 1,024 events" $((3000 - 1023)) "$(metric proxip_nat_log_lost_total)"
 warned() { json status | jq -r '.warnings[]' | grep -q 'events were lost'; }
 check "and told" wait_until 5 warned
+check_json "by the doctor, too, with what mends it" '.severity == "warning" and .subject == "nat_log.buffer" and (.what | contains("1977 since the data plane began: its buffer of 64KiB"))
+    and (.fix | startswith("raise nat_log.buffer in "))' "$(nat_finding)"
 check_equal "all connections are there, and known while they live" 3000 "$(json conn count --service names | jq .connections)"
 check_json "one that was not heard of" '.[0].state == "open"' \
     "$(json whois "$(json conn show --service names --limit 0 | jq -r '.[-1].proxy')")"

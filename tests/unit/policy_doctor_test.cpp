@@ -454,4 +454,40 @@ TEST_CASE("doctor: the file, drift, warnings, metrics", "[doctor]") {
     CHECK(only(facts).check == DoctorCheck::metrics);
 }
 
+TEST_CASE("doctor: what the NAT log loses", "[doctor]") {
+    Facts facts = healthy();
+    facts.nat_log.folder = "/var/lib/proxip/nat-log";
+    facts.nat_log.buffer = 65536;
+    facts.nat_log.lines = "/var/log/nat.json";
+    CHECK(found(facts).empty());
+    SECTION("it cannot be written") {
+        facts.nat_log.trouble = "/var/lib/proxip/nat-log/7.nat: write: No space left on device";
+        facts.nat_log.unwritten = 12;
+        const Finding one = only(facts);
+        CHECK(one.severity == Severity::error);
+        CHECK(one.subject == "/var/lib/proxip/nat-log");
+        CHECK(says(one.what, "No space left"));
+        CHECK(says(one.fix, "df -h /var/lib/proxip/nat-log"));
+    }
+    SECTION("it can be again, but something is missing") {
+        facts.nat_log.unwritten = 12;
+        const Finding one = only(facts);
+        CHECK(one.severity == Severity::warning);
+        CHECK(says(one.what, "12 since the agent started"));
+    }
+    SECTION("events found no room") {
+        facts.nat_log.lost = 1977;
+        const Finding one = only(facts);
+        CHECK(one.severity == Severity::warning);
+        CHECK(says(one.what, "1977 since the data plane began: its buffer of 64KiB"));
+        CHECK(says(one.fix, "raise nat_log.buffer in /etc/proxip/lb.toml"));
+    }
+    SECTION("a collector misses lines") {
+        facts.nat_log.lines_trouble = "/var/log/nat.json: its reader is too slow";
+        const Finding one = only(facts);
+        CHECK(one.severity == Severity::warning);
+        CHECK(one.fix == "ls -l /var/log/nat.json; when it can be written: kill -HUP 7");
+    }
+}
+
 } // namespace policy_doctor_test
