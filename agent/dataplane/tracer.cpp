@@ -30,7 +30,7 @@ struct TraceRingDeleter {
 };
 using TraceRing = std::unique_ptr<ring_buffer, TraceRingDeleter>;
 
-struct TraceTotals { // as trace.bpf.c has them
+struct TraceTotals { // as trace_maps.h has them
     std::uint64_t window;
     std::uint32_t seen;
     std::uint32_t pad0;
