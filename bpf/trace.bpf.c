@@ -64,7 +64,7 @@ int trace_leaving(struct __sk_buff *skb)
 	__u32 bytes = kept(skb->len);
 	__u32 index;
 
-	if (!w || filter.drops || headers < sizeof(struct ethhdr) || bytes > ABI_TRACE_MAX_SNAPLEN || !bytes)
+	if (!w || filter.drops || !may_copy(&headers))
 		return TCX_NEXT;
 	p = &w->traced;
 	__builtin_memset(w->bytes, 0, ABI_TRACE_MIN_SNAPLEN);
@@ -92,7 +92,7 @@ int trace_leaving(struct __sk_buff *skb)
 	p->ifindex = skb->ifindex;
 	p->length = p->captured = 0;
 	p->out_length = skb->len;
-	p->out_captured = bpf_skb_load_bytes(skb, 0, w->bytes, bytes) ? 0 : bytes;
+	p->out_captured = may_copy(&bytes) && !bpf_skb_load_bytes(skb, 0, w->bytes, bytes) ? bytes : 0;
 	if (left_matches(p, s) && within_limit(p->ns))
 		tell(w);
 	return TCX_NEXT;

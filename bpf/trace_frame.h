@@ -17,10 +17,22 @@ static __always_inline __u32 kept(__u32 bytes)
 	return bytes < most ? bytes : most;
 }
 
+/* No frame is shorter than its Ethernet header. 6.1's verifier refuses to copy what may be 0 bytes. It learns the least and the
+ * most from two comparisons with the very register that is used: not from one with 0, nor from one with a difference, which the
+ * compiler would make of the two. */
+static __always_inline bool may_copy(__u32 *bytes)
+{
+	barrier_var(*bytes);
+	if (*bytes < sizeof(struct ethhdr))
+		return false;
+	barrier_var(*bytes);
+	return *bytes <= ABI_TRACE_MAX_SNAPLEN;
+}
+
 static __always_inline __u32 copy(struct xdp_md *ctx, __u8 *to, __u32 bytes)
 {
 	bytes = kept(bytes);
-	if (bytes == 0 || bytes > ABI_TRACE_MAX_SNAPLEN)
+	if (!may_copy(&bytes))
 		return 0;
 	return bpf_xdp_load_bytes(ctx, 0, to, bytes) ? 0 : bytes;
 }
@@ -30,7 +42,7 @@ static __always_inline void copy_headers(struct xdp_md *ctx, __u8 *to, __u32 byt
 	__builtin_memset(to, 0, ABI_TRACE_MIN_SNAPLEN);
 	if (bytes > ABI_TRACE_MIN_SNAPLEN)
 		bytes = ABI_TRACE_MIN_SNAPLEN;
-	if (bytes)
+	if (may_copy(&bytes))
 		bpf_xdp_load_bytes(ctx, 0, to, bytes);
 }
 
