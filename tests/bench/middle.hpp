@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "bench/bench_case.hpp"
 #include "bench/ends.hpp"
 #include "bench/stage.hpp"
 #include "dataplane/dataplane.hpp"
@@ -25,8 +26,8 @@ class Middle {
 [[nodiscard]] std::unique_ptr<Middle> make_nftables(const Stage& stage);
 
 // The product's own programs and tables, as the agent sets them up; only the way out can be dictated.
-enum class WayOut { redirect, clsact };
-enum class NatLog { off, on };
-[[nodiscard]] std::unique_ptr<Middle> make_proxip(const Stage& stage, WayOut way, NatLog log = NatLog::off);
+[[nodiscard]] std::unique_ptr<Middle> make_proxip(const Stage& stage, const Setup& setup);
+// Connections that fill so many per cent of the pool of a setup that asks for it.
+[[nodiscard]] std::uint32_t filling(std::uint32_t per_cent);
 
 } // namespace proxip::bench
