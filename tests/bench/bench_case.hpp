@@ -33,6 +33,7 @@ struct Target {
 struct Setup {
     Family family = Family::v4;
     std::uint32_t services = 1; // each with an address of its own; connections go to all of them in turn
+    std::uint32_t lanes = 1;    // with a service and backends for each
     std::uint32_t filled = 0;   // per cent of the pool's ports that are taken before; 0: and a pool of the usual size
     WayOut way = WayOut::redirect;
     NatLog log = NatLog::off;

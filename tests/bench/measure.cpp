@@ -88,7 +88,7 @@ std::unique_ptr<Middle> make_middle(const Case& measured, const Stage& stage, En
     case MiddleKind::redirect: ends.attach_redirect(stage.front, stage.back); break;
     case MiddleKind::pass: ends.attach_pass(stage.front); break;
     case MiddleKind::nftables: return make_nftables(stage);
-    case MiddleKind::proxip: return make_proxip(stage, measured.setup);
+    case MiddleKind::proxip: return make_proxip(std::span(&stage, 1), measured.setup);
     }
     return std::make_unique<Middle>();
 }

@@ -1,8 +1,11 @@
+#include <cstring>
 #include <fstream>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include "bench/middle.hpp"
@@ -39,7 +42,8 @@ Service service_of(const Setup& setup, std::uint32_t number) {
     if (setup.filled != 0) { // so that the last ports of each backend are taken at the same time
         out.scheduler = Scheduler::round_robin;
     }
-    for (std::uint32_t n = 0; n < backends; ++n) {
+    const std::uint32_t first = setup.lanes == 1 ? 0 : number * backends;
+    for (std::uint32_t n = first; n < first + backends; ++n) {
         out.backends.push_back({.address = {.address = backend(setup.family, n), .port = service_port},
                                 .weight = 1,
                                 .backup = false,
@@ -60,6 +64,16 @@ Config configuration(const Setup& setup) {
     }
     needed(validate(out));
     return out;
+}
+
+// Those of a service of its own stand at the end of each lane.
+std::size_t lane_of(const abi::abi_endpoint& endpoint, std::size_t lanes) {
+    if (lanes == 1) {
+        return 0;
+    }
+    std::uint32_t first = 0;
+    std::memcpy(&first, backend(Family::v4, 0).bytes.data(), sizeof first);
+    return (ntohl(endpoint.address.word[0]) - ntohl(first)) / backends;
 }
 
 std::map<Address, dataplane::Local> local_addresses(const Setup& setup) {
@@ -87,7 +101,7 @@ std::uint64_t memory_of(const dataplane::Dataplane& plane, const char* map) {
 
 class Proxip final : public Middle {
   public:
-    Proxip(const Stage& stage, const Setup& setup)
+    Proxip(std::span<const Stage> lanes, const Setup& setup)
         : plane_(needed(dataplane::open_kernel(folder_.pins(), Config{}.agent.max_connections))) {
         constexpr std::uint32_t seed = 1;
         policy::Identities ids;
@@ -96,10 +110,13 @@ class Proxip final : public Middle {
         needed(plane_->install(image, 1));
         needed(plane_->set_locals(local_addresses(setup)));
         plane_->tell_nat(setup.log == NatLog::on);
-        attach(stage.front, setup.way);
-        attach(stage.back, setup.way);
+        for (const Stage& lane : lanes) {
+            attach(lane.front, setup.way);
+            attach(lane.back, setup.way);
+        }
         for (const auto& [id, endpoint] : image.endpoints) {
-            plane_->set_path(id, {.hop = {{.link = stage.back.index, .mac = stage.server.mac}}, .inline_prefix = {}});
+            const Stage& lane = lanes[lane_of(endpoint, lanes.size())];
+            plane_->set_path(id, {.hop = {{.link = lane.back.index, .mac = lane.server.mac}}, .inline_prefix = {}});
         }
     }
 
@@ -137,8 +154,8 @@ class Proxip final : public Middle {
 
 } // namespace
 
-std::unique_ptr<Middle> make_proxip(const Stage& stage, const Setup& setup) {
-    return std::make_unique<Proxip>(stage, setup);
+std::unique_ptr<Middle> make_proxip(std::span<const Stage> lanes, const Setup& setup) {
+    return std::make_unique<Proxip>(lanes, setup);
 }
 
 std::uint32_t filling(std::uint32_t per_cent) {
