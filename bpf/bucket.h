@@ -14,7 +14,7 @@
 
 static __always_inline struct abi_bucket *bucket_at(__u64 hash)
 {
-	__u32 place = abi_bucket_of(hash, abi_buckets(max_connections));
+	__u32 place = abi_bucket_of(hash, conn_buckets);
 
 	return bpf_map_lookup_elem(&conn, &place);
 }

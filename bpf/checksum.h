@@ -23,6 +23,22 @@ static __always_inline __u16 csum_fold(__u64 sum)
 	return sum;
 }
 
+/* Of a sum that needs no more than 32 bits. */
+static __always_inline __u16 csum_fold32(__u32 sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	return sum + (sum >> 16);
+}
+
+/* Does `sum`, which is not 0, fold to `folded`? 65535 is odd, and 2^16 is 1 modulo 65535: what folds to the same differs by a multiple of it, and a
+ * multiple of an odd number is recognised by one multiplication (Granlund and Montgomery 1994, section 9). */
+static __always_inline bool csum_folds_to(__u64 sum, __u16 folded)
+{
+	const __u64 inverse = 0xfffefffefffeffffULL, most = ~0ULL / 0xffff;
+
+	return folded && (sum + 0xffff - folded) * inverse <= most;
+}
+
 static __always_inline __u64 csum_address(const struct abi_address *a)
 {
 	return (__u64)a->word[0] + a->word[1] + a->word[2] + a->word[3];
@@ -39,6 +55,12 @@ static __always_inline __u16 csum_apply(__u16 checksum, __u64 change)
 	return ~csum_fold((__u16)~checksum + change);
 }
 
+/* The same for a sum of some words of 16 bits. */
+static __always_inline __u16 csum_apply32(__u16 checksum, __u32 change)
+{
+	return ~csum_fold32((__u16)~checksum + change);
+}
+
 static __always_inline __u64 csum_addresses(const struct abi_tuple *t)
 {
 	if (likely(t->family == ABI_IPV4))
@@ -46,9 +68,15 @@ static __always_inline __u64 csum_addresses(const struct abi_tuple *t)
 	return csum_address(&t->source) + csum_address(&t->destination);
 }
 
+/* Of the pseudo-header (RFC 9293 section 3.1), without the addresses. */
+static __always_inline __u64 csum_rest(__u8 protocol, __u32 l4_bytes)
+{
+	return bpf_htons(protocol) + bpf_htons(l4_bytes);
+}
+
 static __always_inline __u64 csum_pseudo(const struct abi_tuple *t, __u32 l4_bytes)
 {
-	return csum_addresses(t) + bpf_htons(t->protocol) + bpf_htons(l4_bytes);
+	return csum_addresses(t) + csum_rest(t->protocol, l4_bytes);
 }
 
 static __always_inline __u64 tuple_sum(const struct abi_tuple *t)

@@ -11,6 +11,7 @@
 const volatile bool dry_run = false;
 
 const volatile __u32 max_connections = 1;
+const volatile __u32 conn_buckets = 1; /* abi_buckets() of it */
 
 /* Of the map `table_seed`. */
 const volatile __u64 table_secret[4] = {};

@@ -72,10 +72,20 @@ static long carry_out_order(__u32 step, void *context)
 	return 0;
 }
 
+static __always_inline __u32 set_clock(void)
+{
+	__u32 now = now_ticks(), zero = 0;
+	struct abi_clock *c = bpf_map_lookup_elem(&clock, &zero);
+
+	if (c)
+		WRITE_ONCE(c->ticks, now);
+	return now;
+}
+
 static int sweep(void *map, __u32 *key, struct sweeper *value)
 {
 	struct abi_ledger *l = the_ledger();
-	struct sweep w = {.half = current_half(), .now = now_ticks()};
+	struct sweep w = {.half = current_half(), .now = set_clock()};
 	__u32 slice;
 
 	if (!l)
@@ -89,7 +99,6 @@ static int sweep(void *map, __u32 *key, struct sweeper *value)
 	if (w.end)
 		bpf_loop(slice, sweep_visit, &w, 0);
 	l->sweep_hand = w.hand;
-	l->swept_at = w.now;
 	bpf_timer_start(&value->timer, w.removed >= SWEEP_REMOVALS ? SWEEP_HURRY_NS : SWEEP_INTERVAL_NS, 0);
 	return 0;
 }
@@ -102,6 +111,7 @@ static __always_inline int arm_sweeper(void)
 
 	if (!value)
 		return -1;
+	set_clock(); /* before the first packet */
 	bpf_timer_init(&value->timer, &sweeper, CLOCK_MONOTONIC);
 	if (bpf_timer_set_callback(&value->timer, sweep))
 		return -1;

@@ -30,15 +30,9 @@ static __always_inline __u32 mark_magic(void)
 	return c ? (__u32)c->hash_seed | 1 : 1;
 }
 
-static __always_inline void write_macs(struct packet *p, const struct abi_hop *hop, const struct abi_iface *out)
-{
-	copy_mac(p->eth->h_dest, hop->mac);
-	copy_mac(p->eth->h_source, out->mac);
-}
-
 static __always_inline int redirect(struct packet *p, const struct abi_hop *hop, const struct abi_iface *out)
 {
-	write_macs(p, hop, out);
+	write_macs(p->eth, hop->mac, out->mac);
 	return bpf_redirect(out->ifindex, 0);
 }
 

@@ -42,7 +42,7 @@ static __always_inline __u32 leave_trail(const struct packet *p, const struct fo
 	if (known && known->slot == fresh.slot && known->generation == fresh.generation &&
 	    fresh.seen - known->seen <= TRAIL_TICKS)
 		return known->id_be;
-	fresh.id_be = fresh_id(to);
+	fresh.id_be = fresh_id(&to->source, &to->destination);
 	bpf_map_update_elem(&trail, key, &fresh, BPF_ANY);
 	return fresh.id_be;
 }
@@ -87,19 +87,20 @@ static __always_inline bool write_ipv6_id(struct packet *p, __u32 id_be)
 static __always_inline bool translate_fragment(struct packet *p, const struct abi_tuple *to, __u32 id_be)
 {
 	__u16 *field = p->fragment != FRAGMENT_LATER ? l4_checksum(p) : NULL;
-	struct csum_changes change = changes_between(&p->tuple, to);
+	struct leaving leaving;
 
-	if (p->fragment != FRAGMENT_LATER && (!field || !change_l4(p, to, change.l4, field)))
+	if (p->fragment != FRAGMENT_LATER && (!field || !change_l4(p, ports_of(to), changes_between(&p->tuple, to).l4, field)))
 		return false;
+	leaving = leaving_as(to);
 	if (p->tuple.family == ABI_IPV6) {
 		if (!write_ipv6_id(p, id_be))
 			return false;
-		translate_ipv6(p->ip6, to);
+		translate_ipv6(p->ip6, &leaving);
 		return true;
 	}
 	if ((void *)(p->ip + 1) > p->end)
 		return false;
-	translate_ipv4(p->ip, to, change.ip, id_be);
+	translate_ipv4(p->ip, &leaving, changes_between(&p->tuple, to).ip, id_be);
 	return true;
 }
 

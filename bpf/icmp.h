@@ -123,6 +123,7 @@ static __noinline bool translate_error(struct packet *p, struct packet *q, const
 {
 	struct scratch *w = work_space();
 	struct icmphdr *icmp = l4_header(p, sizeof(*icmp));
+	struct leaving leaving;
 	__u64 change;
 
 	if (!w || !icmp)
@@ -138,7 +139,8 @@ static __noinline bool translate_error(struct packet *p, struct packet *q, const
 		change += csum_change(csum_address(&p->tuple.source) + csum_address(&p->tuple.destination),
 				      csum_address(&w->leaving.source) + csum_address(&w->leaving.destination));
 	icmp->checksum = csum_apply(icmp->checksum, change);
-	return translate_ip(p, &w->leaving, changes_between(&p->tuple, &w->leaving).ip);
+	leaving = leaving_as(&w->leaving);
+	return translate_ip(p, &leaving, changes_between(&p->tuple, &w->leaving).ip);
 }
 
 /* 0: forwarded, `to` says by which way; else a drop reason, ABI_ICMP_UNMATCHED when it is about none of our connections. */

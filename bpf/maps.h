@@ -51,6 +51,7 @@ struct {
 /* mmap: page-aligned, so that a slot is two whole cache lines; and read by the agent without a system call */
 ARRAY_MAP(slot, struct abi_slot, 1, BPF_F_MMAPABLE);
 ARRAY_MAP(ledger, struct abi_ledger, 1, BPF_F_MMAPABLE);
+ARRAY_MAP(clock, struct abi_clock, 1, BPF_F_MMAPABLE);
 
 /* Its size is set before the load. */
 struct {

@@ -35,15 +35,11 @@ static __always_inline void tuple_before(const struct found *f, struct abi_tuple
  * stays right. */
 static __always_inline bool translate_skb_ip(struct packet *p, const struct abi_tuple *to, __u16 change)
 {
-	if (to->family == ABI_IPV4 && (void *)(p->ip + 1) <= p->end) {
-		translate_ipv4(p->ip, to, change, ipv4_id(p->ip, to));
-		return true;
-	}
-	if (to->family == ABI_IPV6 && (void *)(p->ip6 + 1) <= p->end) {
-		translate_ipv6(p->ip6, to);
-		return true;
-	}
-	return false;
+	struct leaving leaving = leaving_as(to);
+
+	if ((void *)(p->ip + 1) > p->end)
+		return false;
+	return translate_ip(p, &leaving, change);
 }
 
 static __always_inline bool translate_skb_l4(struct __sk_buff *skb, const struct abi_tuple *was, const struct abi_tuple *to,
@@ -67,8 +63,7 @@ static __always_inline bool write_skb_macs(struct __sk_buff *skb, const struct a
 
 	if ((void *)(eth + 1) > (void *)(long)skb->data_end)
 		return false;
-	copy_mac(eth->h_dest, hop->mac);
-	copy_mac(eth->h_source, out->mac);
+	write_macs(eth, hop->mac, out->mac);
 	return true;
 }
 

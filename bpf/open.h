@@ -40,7 +40,10 @@ static long reclaim_visit(__u32 step, void *context)
 	seen.word = READ_ONCE(s->word);
 	if (seen.state.state == ABI_CLOSED) {
 		r->freed = conn_remove(slot_id, seen.word);
-		return r->freed ? 1 : 0;
+		if (!r->freed)
+			return 0;
+		barrier(); /* clang 19 returns `freed`, of which the verifier does not know that it is 1 */
+		return 1;
 	}
 	if (seen.state.state == ABI_SYN && !r->has_half_open) {
 		r->has_half_open = 1;

@@ -51,7 +51,20 @@ enum frame_kind {
 
 static __always_inline bool same_address(const struct abi_address *a, const struct abi_address *b)
 {
-	return a->word[0] == b->word[0] && a->word[1] == b->word[1] && a->word[2] == b->word[2] && a->word[3] == b->word[3];
+	const __u64 *left = (const __u64 *)a, *right = (const __u64 *)b;
+
+	return !((left[0] ^ right[0]) | (left[1] ^ right[1]));
+}
+
+/* Both ports at once, as they follow each other in TCP's and UDP's header. */
+static __always_inline __u32 ports_of(const struct abi_tuple *t)
+{
+	return *(const __u32 *)&t->source_port_be;
+}
+
+static __always_inline void set_ports(struct abi_tuple *t, const void *l4)
+{
+	*(__u32 *)&t->source_port_be = *(const __u32 *)l4;
 }
 
 static __always_inline struct abi_iface *iface_of(__u32 ifindex, __u32 probe, __u32 *place)
@@ -97,8 +110,7 @@ static __always_inline enum frame_kind parse_tcp(struct packet *p)
 
 	if ((void *)(tcp + 1) > p->end || p->l4_bytes < sizeof(*tcp) || tcp->doff < 5 || tcp->doff * 4 > p->l4_bytes)
 		return FRAME_MALFORMED;
-	p->tuple.source_port_be = tcp->source;
-	p->tuple.destination_port_be = tcp->dest;
+	set_ports(&p->tuple, tcp);
 	p->tcp_flags = ((__u8 *)tcp)[13];
 	return FRAME_FLOW;
 }
@@ -112,8 +124,7 @@ static __always_inline enum frame_kind parse_udp(struct packet *p)
 		return FRAME_MALFORMED;
 	if (!p->fragment) /* what the checksum covers; options may stand behind it (RFC 9868) */
 		p->l4_bytes = bpf_ntohs(udp->len);
-	p->tuple.source_port_be = udp->source;
-	p->tuple.destination_port_be = udp->dest;
+	set_ports(&p->tuple, udp);
 	return FRAME_FLOW;
 }
 

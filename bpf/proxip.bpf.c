@@ -53,19 +53,15 @@ static __always_inline int counted_drop(enum abi_reason reason)
 
 static __always_inline int forward(struct xdp_md *ctx, struct packet *p, struct found *f, const struct passage *way)
 {
-	struct csum_changes change = changes_of(f);
-	struct abi_tuple to;
+	bool translated = way->way == WAY_MARK || translate(ctx, p, f);
 
-	rewrite_of(f, &to);
-	if (!conn_unchanged(f))
+	if (!conn_unchanged(f)) /* what it was translated into may have been another connection's */
 		return counted_drop(ABI_CONTENDED);
 	learn_client(f, p);
 	conn_follow(f, p);
-	if (way->way == WAY_MARK)
-		return pass_marked(ctx, p->in, f);
-	if (!translate(ctx, p, &to, change))
+	if (!translated)
 		return counted_drop(ABI_TRANSLATE);
-	return redirect(p, &way->hop, way->out);
+	return way->way == WAY_MARK ? pass_marked(ctx, p->in, f) : redirect(p, &way->hop, way->out);
 }
 
 static __always_inline __u32 program_for(const struct packet *p, enum frame_kind kind)
@@ -82,13 +78,20 @@ static __always_inline int pass(enum abi_reason counted_as)
 	return XDP_PASS;
 }
 
+static __always_inline int would_forward(const struct passage *to)
+{
+	note_passage(to);
+	note_verdict(ABI_VERDICT_FORWARD, 0, 0);
+	return XDP_PASS;
+}
+
 /* A packet of an established connection ends here, counted by that connection; and one that is not ours. */
 SEC("xdp")
 int proxip_xdp(struct xdp_md *ctx)
 {
-	struct passage to = {};
+	struct passage to;
 	struct packet p = {};
-	struct found f = {};
+	struct found f;
 	enum frame_kind kind = parse(ctx, &p);
 
 	if (kind == FRAME_OTHER)
@@ -101,9 +104,9 @@ int proxip_xdp(struct xdp_md *ctx)
 		} else if (likely(!begins_anew(&p, &f))) {
 			note_connection(&f);
 			if (likely(!judge(&p, hop_of(&f), &to))) {
-				note_passage(&to);
-				note_verdict(ABI_VERDICT_FORWARD, 0, 0);
-				return dry_run ? XDP_PASS : forward(ctx, &p, &f, &to);
+				if (dry_run)
+					return would_forward(&to);
+				return forward(ctx, &p, &f, &to);
 			}
 		}
 	}
@@ -177,7 +180,7 @@ int proxip_control(struct xdp_md *ctx)
 			if (dry_run || (void *)(p.eth + 1) > p.end)
 				return XDP_PASS;
 			count(ABI_ICMP_TRANSLATED);
-			write_macs(&p, &to.hop, to.out);
+			write_macs(p.eth, to.hop.mac, to.out->mac);
 			return send_ready(ctx, to.way, to.out, to.hop.iface);
 		}
 		if (reason != ABI_ICMP_UNMATCHED)
@@ -247,7 +250,7 @@ int proxip_fragment(struct xdp_md *ctx)
 	if (!translate_fragment(&p, &w->leaving, id_be))
 		return counted_drop(ABI_TRANSLATE);
 	count(ABI_FRAGMENTS);
-	write_macs(&p, &way.hop, way.out);
+	write_macs(p.eth, way.hop.mac, way.out->mac);
 	return send_ready(ctx, way.way, way.out, way.hop.iface);
 }
 

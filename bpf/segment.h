@@ -37,7 +37,7 @@ static __always_inline bool quoted_sum(struct __sk_buff *skb, const struct packe
 		  bpf_skb_load_bytes(skb, l4, bytes, sizeof(struct udphdr)))
 		return false;
 	field = *(__u16 *)(bytes + (tcp ? offsetof(struct tcphdr, check) : offsetof(struct udphdr, check)));
-	if (skb->gso_size || field == csum_fold(csum_pseudo(&p->tuple, p->l4_bytes)))
+	if (skb->gso_size || csum_folds_to(csum_pseudo(&p->tuple, p->l4_bytes), field))
 		*sum = (__u16)~field;
 	else
 		*sum = (__u32)bpf_csum_diff(NULL, 0, (void *)bytes, sizeof(bytes), 0);

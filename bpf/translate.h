@@ -10,25 +10,46 @@
 
 #include <stddef.h>
 
-/* The tuple as it leaves. Copied out of the tables before the packet is touched. */
-static __always_inline void rewrite_of(const struct found *f, struct abi_tuple *to)
+/* The tuple as it leaves, where it stands in the tables: it may become another connection's while it is read (conn_unchanged()). */
+struct leaving {
+	const struct abi_address *source;
+	const struct abi_address *destination;
+	__u32 ports; /* as they follow each other in the header */
+};
+
+static __always_inline struct leaving leaving_of(const struct found *f)
 {
 	const struct abi_slot *s = f->slot;
 
-	to->protocol = s->protocol;
-	to->family = s->family;
+	if (f->direction == ABI_ORIGINAL)
+		return (struct leaving){
+			.source = f->proxy ? &f->proxy->address : &s->client,
+			.destination = &f->endpoint->address,
+			.ports = backend_ports(s),
+		};
+	return (struct leaving){
+		.source = &f->vip->address,
+		.destination = &s->client,
+		.ports = turned_round(client_ports(s)),
+	};
+}
+
+/* A copy of it. */
+static __always_inline void rewrite_of(const struct found *f, struct abi_tuple *to)
+{
+	struct leaving leaving = leaving_of(f);
+
+	to->source = *leaving.source;
+	to->destination = *leaving.destination;
+	set_ports(to, &leaving.ports);
+	to->protocol = f->slot->protocol;
+	to->family = f->slot->family;
 	to->zero = 0;
-	if (f->direction == ABI_ORIGINAL) {
-		to->source = f->proxy ? f->proxy->address : s->client;
-		to->source_port_be = s->proxy_port_be;
-		to->destination = f->endpoint->address;
-		to->destination_port_be = s->backend_port_be;
-	} else {
-		to->source = f->vip->address;
-		to->source_port_be = s->vip_port_be;
-		to->destination = s->client;
-		to->destination_port_be = s->client_port_be;
-	}
+}
+
+static __always_inline struct leaving leaving_as(const struct abi_tuple *to)
+{
+	return (struct leaving){.source = &to->source, .destination = &to->destination, .ports = ports_of(to)};
 }
 
 static __always_inline struct abi_hop hop_of(const struct found *f)
@@ -61,64 +82,64 @@ static __always_inline __u16 *l4_checksum(const struct packet *p)
  * whether it was unfinished or complete by chance. */
 static __always_inline bool may_be_partial(const struct packet *p, __u16 field)
 {
-	return (p->in->flags & ABI_IFACE_PARTIAL) && field == csum_fold(csum_pseudo(&p->tuple, p->l4_bytes));
+	return (p->in->flags & ABI_IFACE_PARTIAL) && csum_folds_to(csum_pseudo(&p->tuple, p->l4_bytes), field);
 }
 
-static __always_inline bool write_ports(struct packet *p, const struct abi_tuple *to)
+static __always_inline bool write_ports(struct packet *p, __u32 ports)
 {
-	__be16 *ports = p->l4; /* TCP's and UDP's both stand first */
+	__u32 *place = p->l4; /* TCP's and UDP's both stand first */
 
-	if ((void *)(ports + 2) > p->end)
+	if ((void *)(place + 1) > p->end)
 		return false;
-	ports[0] = to->source_port_be;
-	ports[1] = to->destination_port_be;
+	*place = ports;
 	return true;
 }
 
 /* Its checksum is finished: it changes as the tuple does. */
-static __always_inline bool change_l4(struct packet *p, const struct abi_tuple *to, __u16 change, __u16 *field)
+static __always_inline bool change_l4(struct packet *p, __u32 ports, __u16 change, __u16 *field)
 {
 	bool udp = p->tuple.protocol == IPPROTO_UDP;
 
 	if (udp && *field == 0) /* the sender made none (RFC 768) */
-		return write_ports(p, to);
-	*field = csum_apply(*field, change);
+		return write_ports(p, ports);
+	*field = csum_apply32(*field, change);
 	if (udp && *field == 0)
 		*field = 0xffff;
-	return write_ports(p, to);
+	return write_ports(p, ports);
 }
 
-static __always_inline bool finish_l4(struct xdp_md *ctx, struct packet *p, const struct abi_tuple *to, __u16 *field)
+static __always_inline bool finish_l4(struct xdp_md *ctx, struct packet *p, const struct leaving *to, __u16 *field)
 {
 	int sum;
 
 	*field = 0;
-	if (!write_ports(p, to))
+	if (!write_ports(p, to->ports))
 		return false;
 	sum = csum_frame(ctx, l4_in_frame(p), p->l4_bytes);
 	if (sum < 0)
 		return false;
-	*field = ~csum_fold((__u64)sum + csum_pseudo(to, p->l4_bytes));
+	*field = ~csum_fold((__u64)sum + csum_address(to->source) + csum_address(to->destination) +
+			    csum_rest(p->tuple.protocol, p->l4_bytes));
 	if (p->tuple.protocol == IPPROTO_UDP && *field == 0)
 		*field = 0xffff;
 	return true;
 }
 
-static __always_inline bool translate_l4(struct xdp_md *ctx, struct packet *p, const struct abi_tuple *to, __u16 change)
+static __always_inline bool translate_l4(struct xdp_md *ctx, struct packet *p, const struct leaving *to, __u16 change)
 {
 	__u16 *field = l4_checksum(p);
 
 	if (!field)
 		return false;
-	return unlikely(may_be_partial(p, *field)) ? finish_l4(ctx, p, to, field) : change_l4(p, to, change, field);
+	return unlikely(may_be_partial(p, *field)) ? finish_l4(ctx, p, to, field) : change_l4(p, to->ports, change, field);
 }
 
 /* Of a datagram that is in fragments, or may be further on: two clients behind one Proxy IP may have chosen the same, and so
  * may two backends behind one VIP (RFC 6864 section 5.3, RFC 7857 section 9). Not to be guessed from another pair's. */
-static __always_inline __u32 fresh_id(const struct abi_tuple *to)
+static __always_inline __u32 fresh_id(const struct abi_address *source, const struct abi_address *destination)
 {
-	__u64 pair = mix(mix((__u64)to->source.word[0] << 32 | to->source.word[3], to->source.word[1]),
-			 (__u64)to->destination.word[0] << 32 | to->destination.word[3]);
+	__u64 pair = mix(mix((__u64)source->word[0] << 32 | source->word[3], source->word[1]),
+			 (__u64)destination->word[0] << 32 | destination->word[3]);
 	__u32 place, zero = 0;
 	struct abi_control *c = bpf_map_lookup_elem(&control, &zero);
 	__u64 *next;
@@ -129,32 +150,32 @@ static __always_inline __u32 fresh_id(const struct abi_tuple *to)
 	return (pair >> 32) + (next ? __sync_fetch_and_add(next, 1) : 0);
 }
 
-static __always_inline __u16 ipv4_id(const struct iphdr *ip, const struct abi_tuple *to)
+static __always_inline __u16 ipv4_id(const struct iphdr *ip, const struct leaving *to)
 {
-	return likely(ip->frag_off & bpf_htons(IP_DONT_FRAGMENT)) ? ip->id : fresh_id(to);
+	return likely(ip->frag_off & bpf_htons(IP_DONT_FRAGMENT)) ? ip->id : fresh_id(to->source, to->destination);
 }
 
-static __always_inline void translate_ipv4(struct iphdr *ip, const struct abi_tuple *to, __u16 change, __u16 id)
+static __always_inline void translate_ipv4(struct iphdr *ip, const struct leaving *to, __u16 change, __u16 id)
 {
 	const __u16 one_hop_less = (__u16)~bpf_htons(1 << 8);
 
-	ip->check = csum_apply(ip->check, (__u64)change + one_hop_less + (__u16)~ip->id + id);
-	ip->saddr = to->source.word[0];
-	ip->daddr = to->destination.word[0];
+	ip->check = csum_apply32(ip->check, (__u32)change + one_hop_less + (__u16)~ip->id + id);
+	ip->saddr = to->source->word[0];
+	ip->daddr = to->destination->word[0];
 	ip->ttl--;
 	ip->id = id;
 }
 
-static __always_inline void translate_ipv6(struct ipv6hdr *ip, const struct abi_tuple *to)
+static __always_inline void translate_ipv6(struct ipv6hdr *ip, const struct leaving *to)
 {
-	memcpy(&ip->saddr, &to->source, sizeof(ip->saddr));
-	memcpy(&ip->daddr, &to->destination, sizeof(ip->daddr));
+	memcpy(&ip->saddr, to->source, sizeof(ip->saddr));
+	memcpy(&ip->daddr, to->destination, sizeof(ip->daddr));
 	ip->hop_limit--;
 }
 
-static __always_inline bool translate_ip(struct packet *p, const struct abi_tuple *to, __u16 change)
+static __always_inline bool translate_ip(struct packet *p, const struct leaving *to, __u16 change)
 {
-	if (likely(to->family == ABI_IPV4)) {
+	if (likely(p->tuple.family == ABI_IPV4)) {
 		translate_ipv4(p->ip, to, change, ipv4_id(p->ip, to));
 		return true;
 	}
@@ -164,10 +185,13 @@ static __always_inline bool translate_ip(struct packet *p, const struct abi_tupl
 	return true;
 }
 
-static __always_inline bool translate(struct xdp_md *ctx, struct packet *p, const struct abi_tuple *to,
-				      struct csum_changes change)
+/* The connection may have ended meanwhile: what comes of it is to be dropped then (conn_unchanged()). */
+static __always_inline bool translate(struct xdp_md *ctx, struct packet *p, const struct found *f)
 {
-	return translate_l4(ctx, p, to, change.l4) && translate_ip(p, to, change.ip);
+	struct csum_changes change = changes_of(f);
+	struct leaving to = leaving_of(f);
+
+	return translate_l4(ctx, p, &to, change.l4) && translate_ip(p, &to, change.ip);
 }
 
 #endif

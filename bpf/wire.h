@@ -27,30 +27,33 @@ static inline __attribute__((always_inline)) __be16 ether_type_of(const struct e
 	return *(const __be16 *)((const __u8 *)eth + 2 * ETH_ALEN);
 }
 
+/* Eight bytes that begin with a MAC: the MAC stands in the lower six. Each that is read so has two bytes behind it. */
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "a MAC stands in the lower six bytes of a word");
+#define MAC_MASK 0xffffffffffffULL
+
+static inline __attribute__((always_inline)) __u64 mac_word(const __u8 *mac)
+{
+	return *(const __u64 *)mac;
+}
+
 static inline __attribute__((always_inline)) _Bool same_mac(const __u8 *a, const __u8 *b)
 {
-	const __u16 *left = (const __u16 *)a, *right = (const __u16 *)b;
-
-	return !((left[0] ^ right[0]) | (left[1] ^ right[1]) | (left[2] ^ right[2]));
+	return !((mac_word(a) ^ mac_word(b)) & MAC_MASK);
 }
 
-static inline __attribute__((always_inline)) void copy_mac(__u8 *to, const __u8 *from)
-{
-	__u16 *t = (__u16 *)to;
-	const __u16 *f = (const __u16 *)from;
-
-	t[0] = f[0];
-	t[1] = f[1];
-	t[2] = f[2];
-}
-
-/* One store: what is read as eight bytes next was not written as four times two. */
+/* One store: what is read as eight bytes next was not written in pieces. */
 static inline __attribute__((always_inline)) void write_hop(struct abi_hop *hop, const __u8 *mac, __u32 iface)
 {
-	const __u16 *m = (const __u16 *)mac;
+	*(__u64 *)hop = (mac_word(mac) & MAC_MASK) | (__u64)iface << 48;
+}
 
-	_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the MAC stands in the lower six bytes");
-	*(__u64 *)hop = m[0] | (__u64)m[1] << 16 | (__u64)m[2] << 32 | (__u64)iface << 48;
+/* `frame` is one of Ethernet. It is not the header's type, whose members are packed: they are written byte by byte. */
+static inline __attribute__((always_inline)) void write_macs(void *frame, const __u8 *to, const __u8 *from)
+{
+	__u64 source = mac_word(from);
+
+	*(__u64 *)frame = (mac_word(to) & MAC_MASK) | source << 48;
+	*(__u32 *)(frame + sizeof(__u64)) = source >> 16;
 }
 
 enum { ARP_HARDWARE_ETHERNET = 1, ARP_REQUEST = 1, ARP_REPLY = 2 };

@@ -35,6 +35,7 @@ Result<KernelTables> KernelTables::open(const Skeleton& skeleton, std::uint32_t 
     };
     map(out.control, maps.control, 1);
     map(out.ledger, maps.ledger, 1);
+    map(out.clock, maps.clock, 1);
     map(out.slots, maps.slot, max_connections);
     map(out.vips, maps.vip, abi::ABI_MAX_SERVICES);
     map(out.endpoints, maps.endpoint, abi::ABI_MAX_ENDPOINTS);

@@ -11,6 +11,7 @@ namespace proxip::dataplane {
 struct KernelTables {
     MappedArray<abi::abi_control> control;
     MappedArray<abi::abi_ledger> ledger;
+    MappedArray<abi::abi_clock> clock;
     MappedArray<abi::abi_slot> slots;
     MappedArray<abi::abi_vip> vips;
     MappedArray<abi::abi_endpoint> endpoints;

@@ -168,6 +168,7 @@ Result<Skeleton> load_object(const MapFolders& folders, Sizes sizes, Purpose pur
         return fail_errno("cannot open the BPF object", errno);
     }
     skeleton->rodata->max_connections = sizes.max_connections;
+    skeleton->rodata->conn_buckets = abi::abi_buckets(sizes.max_connections);
     skeleton->rodata->dry_run = purpose == Purpose::dry_run;
     const auto seed = choose_seed(folders.kept / "table_seed");
     if (!seed) {

@@ -172,7 +172,7 @@ void read_unanswered(const KernelTables& tables, const std::function<bool(const 
 }
 
 double read_seconds_since_sweep(const KernelTables& tables) {
-    return seconds_between(static_cast<std::uint32_t>(tables.ledger[0].swept_at), now_ticks());
+    return seconds_between(tables.clock[0].ticks, now_ticks());
 }
 
 std::uint32_t read_some_connections(const KernelTables& tables, std::uint32_t at_most,

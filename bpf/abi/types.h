@@ -312,8 +312,13 @@ struct abi_ledger { /* written by the data plane, with atomics */
 	__u64 fresh_slots;  /* slots below it were in use at least once */
 	__u64 reclaim_hand; /* where the search for a slot goes on when the table is full */
 	__u64 sweep_hand;
-	__u64 swept_at; /* ticks of the last sweep: a data plane without a heartbeat is noticed */
-	__u64 pad0[2];
+	__u64 pad0[3];
+};
+
+/* `clock`: written by the sweep, read by each packet, on a line of its own. */
+struct abi_clock {
+	__u32 ticks; /* of the last sweep: a data plane without a heartbeat is noticed */
+	__u32 pad0[15];
 };
 
 struct abi_match { /* `match`: a VIP and a port -> service */
@@ -546,6 +551,7 @@ ABI_ASSERT(sizeof(struct abi_proxy) == 32);
 ABI_ASSERT(sizeof(struct abi_ring) == 72);
 ABI_ASSERT(sizeof(struct abi_control) == 64);
 ABI_ASSERT(sizeof(struct abi_ledger) == 64);
+ABI_ASSERT(sizeof(struct abi_clock) == 64);
 ABI_ASSERT(sizeof(struct abi_match) == 24);
 ABI_ASSERT(sizeof(struct abi_service) == 128);
 ABI_ASSERT(sizeof(struct abi_backend) == 32);

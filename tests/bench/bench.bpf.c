@@ -5,8 +5,10 @@
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <linux/pkt_cls.h>
 #include <linux/udp.h>
+#include <stdbool.h>
 
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
@@ -25,7 +27,7 @@ struct {
 
 /* ---- set by the bench between runs ---- */
 
-__u8 header[BENCH_HEADER_BYTES];
+__u8 header[BENCH_HEADER6_BYTES];
 __u32 flow_count;
 __u32 first_hop;     /* interface that the generator sends by */
 __u32 redirect_to;   /* interface that the bare redirect sends by */
@@ -42,21 +44,29 @@ struct frame {
 	struct udphdr udp;
 } __attribute__((packed));
 
+struct frame6 {
+	struct ethhdr eth;
+	struct ipv6hdr ip;
+	struct udphdr udp;
+} __attribute__((packed));
+
+static __always_inline struct bench_flow *following_flow(void)
+{
+	__u32 key = next_flow;
+
+	next_flow = key + 1 < flow_count ? key + 1 : 0;
+	return bpf_map_lookup_elem(&flows, &key);
+}
+
 /* Live frames keep the bytes of their last run: everything is written each time. */
 SEC("xdp")
 int bench_generate(struct xdp_md *ctx)
 {
 	struct frame *f = (void *)(long)ctx->data;
-	struct bench_flow *flow;
-	__u32 key = next_flow;
+	struct bench_flow *flow = following_flow();
 
-	if ((void *)(f + 1) > (void *)(long)ctx->data_end)
+	if (!flow || (void *)(f + 1) > (void *)(long)ctx->data_end)
 		return XDP_ABORTED;
-	flow = bpf_map_lookup_elem(&flows, &key);
-	if (!flow)
-		return XDP_ABORTED;
-	next_flow = key + 1 < flow_count ? key + 1 : 0;
-
 	__builtin_memcpy(f, header, sizeof(*f));
 	f->ip.saddr = flow->source;
 	f->ip.daddr = flow->destination;
@@ -67,16 +77,47 @@ int bench_generate(struct xdp_md *ctx)
 	return bpf_redirect(first_hop, 0);
 }
 
-static __always_inline void count_arrival(void *data, void *end)
+SEC("xdp")
+int bench_generate6(struct xdp_md *ctx)
 {
-	struct frame *f = data;
+	struct frame6 *f = (void *)(long)ctx->data;
+	struct bench_flow *flow = following_flow();
 
-	if ((void *)(f + 1) <= end && f->eth.h_proto == bpf_htons(ETH_P_IP) &&
-	    (f->ip.saddr & expect.source_mask) == expect.source &&
-	    (f->ip.daddr & expect.destination_mask) == expect.destination)
+	if (!flow || (void *)(f + 1) > (void *)(long)ctx->data_end)
+		return XDP_ABORTED;
+	__builtin_memcpy(f, header, sizeof(*f));
+	f->ip.saddr.s6_addr32[3] = flow->source;
+	f->ip.daddr.s6_addr32[3] = flow->destination;
+	f->udp.source = flow->source_port;
+	f->udp.dest = flow->destination_port;
+	f->udp.check = flow->udp_check;
+	return bpf_redirect(first_hop, 0);
+}
+
+static __always_inline void count_as(bool expected)
+{
+	if (expected)
 		arrivals.expected++;
 	else
 		arrivals.other++;
+}
+
+static __always_inline bool is_expected(__u32 source, __u32 destination)
+{
+	return (source & expect.source_mask) == expect.source && (destination & expect.destination_mask) == expect.destination;
+}
+
+static __always_inline void count_arrival(void *data, void *end)
+{
+	struct frame6 *f6 = data;
+	struct frame *f = data;
+
+	if ((void *)(f + 1) <= end && f->eth.h_proto == bpf_htons(ETH_P_IP))
+		count_as(is_expected(f->ip.saddr, f->ip.daddr));
+	else if ((void *)(f6 + 1) <= end && f6->eth.h_proto == bpf_htons(ETH_P_IPV6))
+		count_as(is_expected(f6->ip.saddr.s6_addr32[3], f6->ip.daddr.s6_addr32[3]));
+	else
+		count_as(false);
 }
 
 SEC("xdp")

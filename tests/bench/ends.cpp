@@ -1,12 +1,12 @@
 #include "bench/ends.hpp"
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
 #include <system_error>
+#include <vector>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -61,17 +61,20 @@ void Ends::set_flows(const Flows& flows) {
     bpf_->bss->next_flow = 0;
 }
 
-void Ends::set_header(const dataplane::Mac& destination, const dataplane::Mac& source) {
-    std::ranges::copy(header(destination, source), static_cast<std::uint8_t*>(bpf_->bss->header));
+void Ends::set_header(Family family, const dataplane::Mac& destination, const dataplane::Mac& source) {
+    family_ = family;
+    std::ranges::copy(header(family, destination, source), static_cast<std::uint8_t*>(bpf_->bss->header));
 }
 
 std::uint32_t Ends::send(const Port& by, std::uint32_t frames) {
     constexpr std::uint32_t batch = 64; // a quarter of a veth's ring, and NAPI's weight
-    std::array<std::uint8_t, frame_bytes> frame{};
+    std::vector<std::uint8_t> frame(frame_bytes(family_));
+    const auto* generator = family_ == Family::v4 ? bpf_->progs.bench_generate : bpf_->progs.bench_generate6;
     bpf_->bss->first_hop = by.index;
-    LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame.data(), .data_size_in = frame.size(),
-                .repeat = static_cast<int>(frames), .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = batch);
-    need(bpf_prog_test_run_opts(bpf_program__fd(bpf_->progs.bench_generate), &options) == 0, "cannot send frames");
+    LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame.data(),
+                .data_size_in = static_cast<std::uint32_t>(frame.size()), .repeat = static_cast<int>(frames),
+                .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = batch);
+    need(bpf_prog_test_run_opts(bpf_program__fd(generator), &options) == 0, "cannot send frames");
     return options.duration;
 }
 

@@ -21,7 +21,7 @@ class Ends {
     Ends& operator=(const Ends&) = delete;
 
     void set_flows(const Flows& flows);
-    void set_header(const dataplane::Mac& destination, const dataplane::Mac& source);
+    void set_header(Family family, const dataplane::Mac& destination, const dataplane::Mac& source);
     // Sends so many frames out of this interface, in the order of the flows, and goes on where it stopped. Nanoseconds
     // a frame by the kernel's count, which leaves out what it takes to begin and to end, and while others have the CPU.
     std::uint32_t send(const Port& by, std::uint32_t frames);
@@ -39,6 +39,7 @@ class Ends {
         void operator()(bench_bpf* skeleton) const;
     };
     std::unique_ptr<bench_bpf, Close> bpf_;
+    Family family_ = Family::v4;
 };
 
 } // namespace proxip::bench

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "bench/report.hpp"
+#include "bench/scaling.hpp"
 #include "bench/worker.hpp"
 
 namespace {
@@ -28,6 +29,7 @@ struct Options {
     bool in_order = false;
     std::uint32_t connections = UINT32_MAX;
     bool list = false;
+    bool scaling = false;
     std::vector<std::string> only;
 };
 
@@ -81,6 +83,7 @@ int main(int argc, char** argv) {
                  "meet connections in the order in which they were opened, not at random");
     app.add_option("--connections", options.connections, "no more than so many in any case")
         ->check(CLI::PositiveNumber);
+    app.add_flag("--scaling", options.scaling, "packets a second by one core and by two, instead of the cases");
     app.add_flag("--list", options.list, "the cases");
     CLI11_PARSE(app, argc, argv);
     if (options.list) {
@@ -91,6 +94,10 @@ int main(int argc, char** argv) {
         return skipped;
     }
     try {
+        if (options.scaling) {
+            proxip::bench::report_scaling(std::cout, options.rounds);
+            return EXIT_SUCCESS;
+        }
         const auto rounds = run(options);
         report(std::cout, rounds, {.cpu = options.cpu, .timed = !options.quick});
         return all_arrived(rounds) ? EXIT_SUCCESS : EXIT_FAILURE;

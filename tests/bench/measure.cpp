@@ -88,9 +88,7 @@ std::unique_ptr<Middle> make_middle(const Case& measured, const Stage& stage, En
     case MiddleKind::redirect: ends.attach_redirect(stage.front, stage.back); break;
     case MiddleKind::pass: ends.attach_pass(stage.front); break;
     case MiddleKind::nftables: return make_nftables(stage);
-    case MiddleKind::proxip: return make_proxip(stage, WayOut::redirect);
-    case MiddleKind::proxip_clsact: return make_proxip(stage, WayOut::clsact);
-    case MiddleKind::proxip_logged: return make_proxip(stage, WayOut::redirect, NatLog::on);
+    case MiddleKind::proxip: return make_proxip(std::span(&stage, 1), measured.setup);
     }
     return std::make_unique<Middle>();
 }
@@ -119,28 +117,39 @@ class Course {
 
   private:
     [[nodiscard]] std::uint32_t most_flows() const {
-        return case_.traffic == Traffic::fresh ? 2 * (plan_.slices + 1) * case_.packets : case_.connections;
+        return case_.connections + (case_.traffic == Traffic::fresh ? 2 * (plan_.slices + 1) * case_.packets : 0);
     }
 
     void prepare() {
-        const Address to = *Address::parse(case_.traffic == Traffic::strangers ? stranger : vip);
-        const bool translates = case_.middle != MiddleKind::redirect && case_.traffic != Traffic::strangers;
-        Flows flows = flows_to(to, 0, most_flows());
-        ends_.set_header(stage_.front.mac, stage_.client.mac);
+        const bool to_us = case_.traffic != Traffic::strangers;
+        const bool translates = case_.middle != MiddleKind::redirect && to_us;
+        const bench_expect untranslated = to_us ? untranslated_to_vip() : untranslated_to_stranger();
+        Flows flows = flows_to(destinations(), most_flows());
+        ends_.set_header(case_.setup.family, stage_.front.mac, stage_.client.mac);
         ends_.set_flows(flows);
-        alone_ = {.by = &stage_.alone, .at_the_end = untranslated(to)};
-        pipe_ = {.by = &stage_.client, .at_the_end = translates ? translated() : untranslated(to)};
+        alone_ = {.by = &stage_.alone, .at_the_end = untranslated};
+        pipe_ = {.by = &stage_.client, .at_the_end = translates ? translated() : untranslated};
+        if (case_.connections != 0) {
+            note(send(ends_, pipe_, case_.connections));
+        }
         if (case_.traffic == Traffic::fresh) {
             return;
         }
-        note(send(ends_, pipe_, static_cast<std::uint32_t>(flows.size())));
         if (case_.traffic == Traffic::replies) {
             flows = turn_round();
         }
-        if (!plan_.in_order) {
+        if (!plan_.in_order && case_.traffic != Traffic::in_turn) {
             shuffle(flows);
         }
         ends_.set_flows(flows);
+    }
+
+    [[nodiscard]] std::vector<Address> destinations() const {
+        std::vector<Address> out;
+        for (std::uint32_t number = 0; number < case_.setup.services; ++number) {
+            out.push_back(vip(case_.setup.family, number));
+        }
+        return case_.traffic == Traffic::strangers ? std::vector{stranger()} : out;
     }
 
     Flows turn_round() {
@@ -148,7 +157,7 @@ class Course {
         if (flows.size() != case_.connections) {
             throw std::runtime_error("not every connection was opened");
         }
-        ends_.set_header(stage_.back.mac, stage_.server.mac);
+        ends_.set_header(case_.setup.family, stage_.back.mac, stage_.server.mac);
         alone_.at_the_end = reply();
         pipe_ = {.by = &stage_.server, .at_the_end = reply_translated()};
         return flows;

@@ -3,7 +3,9 @@
 // What stands between front and back: made on a stage, taken away when it ends.
 
 #include <memory>
+#include <span>
 
+#include "bench/bench_case.hpp"
 #include "bench/ends.hpp"
 #include "bench/stage.hpp"
 #include "dataplane/dataplane.hpp"
@@ -25,8 +27,9 @@ class Middle {
 [[nodiscard]] std::unique_ptr<Middle> make_nftables(const Stage& stage);
 
 // The product's own programs and tables, as the agent sets them up; only the way out can be dictated.
-enum class WayOut { redirect, clsact };
-enum class NatLog { off, on };
-[[nodiscard]] std::unique_ptr<Middle> make_proxip(const Stage& stage, WayOut way, NatLog log = NatLog::off);
+[[nodiscard]] std::unique_ptr<Middle> make_proxip(std::span<const Stage> lanes,
+                                                  const Setup& setup); // IPv4 on several lanes
+// Connections that fill so many per cent of the pool of a setup that asks for it.
+[[nodiscard]] std::uint32_t filling(std::uint32_t per_cent);
 
 } // namespace proxip::bench

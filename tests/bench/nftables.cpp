@@ -10,8 +10,8 @@ namespace {
 
 std::string backend_map() {
     std::string out;
-    for (int number = 0; number < backends; ++number) {
-        out += fmt::format("{}{} : {}", number == 0 ? "" : ", ", number, backend(number).text());
+    for (std::uint32_t number = 0; number < backends; ++number) {
+        out += fmt::format("{}{} : {}", number == 0 ? "" : ", ", number, backend(Family::v4, number).text());
     }
     return out;
 }
@@ -23,7 +23,8 @@ std::string ruleset() {
                        "  chain post {{ type nat hook postrouting priority srcnat;\n"
                        "    oifname back snat to {}-{}; }}\n"
                        "}}",
-                       vip, service_port, backends, backend_map(), proxy(0).text(), proxy(proxies - 1).text());
+                       vip(Family::v4, 0).text(), service_port, backends, backend_map(), proxy(Family::v4, 0).text(),
+                       proxy(Family::v4, proxies - 1).text());
 }
 
 class Nftables final : public Middle {};
@@ -36,9 +37,9 @@ std::unique_ptr<Middle> make_nftables(const Stage& stage) {
     write_sysctl("net/ipv4/conf/front/rp_filter", "0");
     command("ip addr add 10.1.0.1/24 dev front && ip addr add 10.2.0.1/16 dev back");
     const auto& mac = stage.server.mac;
-    for (int number = 0; number < backends; ++number) {
+    for (std::uint32_t number = 0; number < backends; ++number) {
         command(fmt::format("ip neigh add {} dev back lladdr {:02x}:{:02x}:{:02x}:{:02x}:{:02x}:{:02x} nud permanent",
-                            backend(number).text(), mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]));
+                            backend(Family::v4, number).text(), mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]));
     }
     command(fmt::format("nft '{}'", ruleset()));
     turn_gro_on(stage.front);

@@ -1,8 +1,11 @@
+#include <cstring>
 #include <fstream>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include "bench/middle.hpp"
@@ -27,31 +30,59 @@ void needed(const Result<void>& result) {
     }
 }
 
-Config configuration() {
+// A pool that a table of the usual size outlasts.
+constexpr std::uint32_t small_range = 12'288;
+constexpr std::uint16_t first_port = 1024;
+
+Service service_of(const Setup& setup, std::uint32_t number) {
+    Service out;
+    out.name = fmt::format("bench{}", number);
+    out.address = {
+        .protocol = Protocol::udp, .address = vip(setup.family, number), .ports = {service_port, service_port}};
+    if (setup.filled != 0) { // so that the last ports of each backend are taken at the same time
+        out.scheduler = Scheduler::round_robin;
+    }
+    const std::uint32_t first = setup.lanes == 1 ? 0 : number * backends;
+    for (std::uint32_t n = first; n < first + backends; ++n) {
+        out.backends.push_back({.address = {.address = backend(setup.family, n), .port = service_port},
+                                .weight = 1,
+                                .backup = false,
+                                .enabled = {}});
+    }
+    return out;
+}
+
+Config configuration(const Setup& setup) {
+    const std::uint16_t last_port = setup.filled == 0 ? 65535 : first_port + small_range - 1;
     Config out;
     out.pools.push_back({.name = "default",
-                         .addresses = {{.first = proxy(0), .last = proxy(proxies - 1)}},
-                         .ports = {1024, 65535},
+                         .addresses = {{.first = proxy(setup.family, 0), .last = proxy(setup.family, proxies - 1)}},
+                         .ports = {first_port, last_port},
                          .exclude_ports = {}});
-    Service service;
-    service.name = "bench";
-    service.address = needed(ServiceAddress::parse(fmt::format("udp://{}:{}", vip, service_port)));
-    for (int number = 0; number < backends; ++number) {
-        service.backends.push_back({.address = {.address = backend(number), .port = service_port},
-                                    .weight = 1,
-                                    .backup = false,
-                                    .enabled = {}});
+    for (std::uint32_t number = 0; number < setup.services; ++number) {
+        out.services.push_back(service_of(setup, number));
     }
-    out.services.push_back(std::move(service));
     needed(validate(out));
     return out;
 }
 
-std::map<Address, dataplane::Local> local_addresses() {
+// Those of a service of its own stand at the end of each lane.
+std::size_t lane_of(const abi::abi_endpoint& endpoint, std::size_t lanes) {
+    if (lanes == 1) {
+        return 0;
+    }
+    std::uint32_t first = 0;
+    std::memcpy(&first, backend(Family::v4, 0).bytes.data(), sizeof first);
+    return (ntohl(endpoint.address.word[0]) - ntohl(first)) / backends;
+}
+
+std::map<Address, dataplane::Local> local_addresses(const Setup& setup) {
     std::map<Address, dataplane::Local> out;
-    out[needed(Address::parse(vip))] = {.vip = true, .answer = true};
-    for (int number = 0; number < proxies; ++number) {
-        out[proxy(number)] = {.proxy = true, .answer = true};
+    for (std::uint32_t number = 0; number < setup.services; ++number) {
+        out[vip(setup.family, number)] = {.vip = true, .answer = true};
+    }
+    for (std::uint32_t number = 0; number < proxies; ++number) {
+        out[proxy(setup.family, number)] = {.proxy = true, .answer = true};
     }
     return out;
 }
@@ -70,19 +101,22 @@ std::uint64_t memory_of(const dataplane::Dataplane& plane, const char* map) {
 
 class Proxip final : public Middle {
   public:
-    Proxip(const Stage& stage, WayOut way, NatLog log)
+    Proxip(std::span<const Stage> lanes, const Setup& setup)
         : plane_(needed(dataplane::open_kernel(folder_.pins(), Config{}.agent.max_connections))) {
         constexpr std::uint32_t seed = 1;
         policy::Identities ids;
         const auto everything = [](const Service& /*service*/, const Backend& /*backend*/) { return true; };
-        const auto image = needed(policy::compile(configuration(), everything, ids, seed));
+        const auto image = needed(policy::compile(configuration(setup), everything, ids, seed));
         needed(plane_->install(image, 1));
-        needed(plane_->set_locals(local_addresses()));
-        plane_->tell_nat(log == NatLog::on);
-        attach(stage.front, way);
-        attach(stage.back, way);
+        needed(plane_->set_locals(local_addresses(setup)));
+        plane_->tell_nat(setup.log == NatLog::on);
+        for (const Stage& lane : lanes) {
+            attach(lane.front, setup.way);
+            attach(lane.back, setup.way);
+        }
         for (const auto& [id, endpoint] : image.endpoints) {
-            plane_->set_path(id, {.hop = {{.link = stage.back.index, .mac = stage.server.mac}}, .inline_prefix = {}});
+            const Stage& lane = lanes[lane_of(endpoint, lanes.size())];
+            plane_->set_path(id, {.hop = {{.link = lane.back.index, .mac = lane.server.mac}}, .inline_prefix = {}});
         }
     }
 
@@ -120,8 +154,12 @@ class Proxip final : public Middle {
 
 } // namespace
 
-std::unique_ptr<Middle> make_proxip(const Stage& stage, WayOut way, NatLog log) {
-    return std::make_unique<Proxip>(stage, way, log);
+std::unique_ptr<Middle> make_proxip(std::span<const Stage> lanes, const Setup& setup) {
+    return std::make_unique<Proxip>(lanes, setup);
+}
+
+std::uint32_t filling(std::uint32_t per_cent) {
+    return small_range * proxies * backends / 100 * per_cent;
 }
 
 } // namespace proxip::bench

@@ -7,9 +7,10 @@
 
 #include <linux/types.h>
 
-enum { BENCH_HEADER_BYTES = 42 }; /* Ethernet, IPv4, UDP */
+enum { BENCH_HEADER_BYTES = 42, BENCH_HEADER6_BYTES = 62 }; /* Ethernet, IPv4 or IPv6, UDP */
 
-struct bench_flow { /* what differs from packet to packet; the checksums are of the finished frame */
+/* What differs from packet to packet; the checksums are of the finished frame. Of IPv6's addresses the last word: all are of one /96. */
+struct bench_flow {
 	__u32 source;
 	__u32 destination;
 	__u16 source_port;

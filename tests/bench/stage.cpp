@@ -20,8 +20,9 @@ namespace proxip::bench {
 
 namespace {
 
-Port port(const char* name, std::uint8_t number) {
-    return {.name = name, .index = 0, .mac = {0x02, 0, 0, 0, 0, number}};
+Port port(std::uint8_t lane, const char* name, std::uint8_t number) {
+    return {
+        .name = lane == 0 ? name : fmt::format("{}{}", name, lane), .index = 0, .mac = {0x02, 0, 0, 0, lane, number}};
 }
 
 std::string text(const dataplane::Mac& mac) {
@@ -65,15 +66,15 @@ void turn_gro_on(const Port& port) {
     }
 }
 
-Stage build_stage() {
+Stage build_stage(std::uint8_t lane) {
     write_sysctl("net/ipv6/conf/all/disable_ipv6", "1"); // no frames but the bench's
     write_sysctl("net/ipv6/conf/default/disable_ipv6", "1");
-    Stage out{.client = port("client", 1),
-              .front = port("front", 2),
-              .back = port("back", 3),
-              .server = port("server", 4),
-              .alone = port("alone", 5),
-              .drain = port("drain", 6)};
+    Stage out{.client = port(lane, "client", 1),
+              .front = port(lane, "front", 2),
+              .back = port(lane, "back", 3),
+              .server = port(lane, "server", 4),
+              .alone = port(lane, "alone", 5),
+              .drain = port(lane, "drain", 6)};
     connect(out.client, out.front);
     connect(out.back, out.server);
     connect(out.alone, out.drain);

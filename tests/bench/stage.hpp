@@ -29,8 +29,9 @@ struct Stage {
     Port drain;
 };
 
-// In this process's network namespace, which must be its own.
-[[nodiscard]] Stage build_stage();
+// In this process's network namespace, which must be its own. Several lanes stand side by side; those after the first
+// have their number behind the names.
+[[nodiscard]] Stage build_stage(std::uint8_t lane = 0);
 
 // Throws with the command in the message.
 void command(const std::string& line);

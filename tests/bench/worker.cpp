@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <exception>
+#include <iostream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -31,14 +32,8 @@ struct Message {
     throw std::system_error(errno, std::generic_category(), what);
 }
 
-void prepare_process(int cpu) {
+void prepare_process() {
     constexpr int before_all_others = -20;
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(static_cast<unsigned>(cpu), &one);
-    if (::sched_setaffinity(0, sizeof one, &one) != 0) {
-        refuse("cannot stay on one CPU");
-    }
     (void)::setpriority(PRIO_PROCESS, 0, before_all_others);
     if (!packet::leave_the_host()) {
         refuse("cannot make a network namespace");
@@ -48,7 +43,8 @@ void prepare_process(int cpu) {
 Message work(const Case& measured, const Plan& plan, int cpu) {
     Message out;
     try {
-        prepare_process(cpu);
+        stay_on(cpu);
+        prepare_process();
         out.sample = measure(measured, plan);
     } catch (const std::exception& error) {
         out.failed = true;
@@ -58,6 +54,15 @@ Message work(const Case& measured, const Plan& plan, int cpu) {
 }
 
 } // namespace
+
+void stay_on(int cpu) {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(static_cast<unsigned>(cpu), &one);
+    if (::sched_setaffinity(0, sizeof one, &one) != 0) {
+        refuse("cannot stay on one CPU");
+    }
+}
 
 Sample run_apart(const Case& measured, const Plan& plan, int cpu) {
     std::array<int, 2> ends{};
@@ -86,6 +91,28 @@ Sample run_apart(const Case& measured, const Plan& plan, int cpu) {
         throw std::runtime_error(message.error.data());
     }
     return message.sample;
+}
+
+void run_in_a_process(const std::function<void()>& work) {
+    const pid_t worker = ::fork();
+    if (worker < 0) {
+        refuse("cannot start a worker");
+    }
+    if (worker == 0) {
+        try {
+            prepare_process();
+            work();
+        } catch (const std::exception& error) {
+            std::cerr << error.what() << '\n';
+            ::_exit(EXIT_FAILURE);
+        }
+        ::_exit(EXIT_SUCCESS);
+    }
+    int status = 0;
+    (void)::waitpid(worker, &status, 0);
+    if (status != 0) {
+        throw std::runtime_error("a worker failed");
+    }
 }
 
 } // namespace proxip::bench

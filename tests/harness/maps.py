@@ -98,7 +98,9 @@ class Map:
         if self.type in (ARRAY, PERCPU_ARRAY):
             held = bytearray(self.array())
             if name == "ledger":
-                held[32:48] = bytes(16)  # sweep_hand, swept_at
+                held[32:40] = bytes(8)  # sweep_hand
+            if name == "clock":
+                held[0:4] = bytes(4)
             if name == "counters":
                 held[0:len(self.value)] = bytes(len(self.value))  # passed
             yield bytes(held)

@@ -162,7 +162,10 @@ Contents every_map(const Rig& rig) {
         Bytes& contents = out[info.name];
         contents = contents_of(map.get(), info);
         if (std::strcmp(info.name, "ledger") == 0) {
-            std::fill_n(contents.begin() + offsetof(abi::abi_ledger, sweep_hand), 2 * sizeof(std::uint64_t), 0);
+            std::fill_n(contents.begin() + offsetof(abi::abi_ledger, sweep_hand), sizeof(std::uint64_t), 0);
+        }
+        if (std::strcmp(info.name, "clock") == 0) {
+            std::ranges::fill(contents, std::uint8_t{0});
         }
     }
     return out;

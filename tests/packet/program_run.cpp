@@ -54,7 +54,8 @@ Outcome run_xdp(int program, std::uint32_t ifindex, const Frame& frame, std::siz
     const auto data = out.begin() + static_cast<std::ptrdiff_t>(after.data);
     return {.verdict = static_cast<Verdict>(options.retval),
             .frame = {Bytes(data, out.end())},
-            .mark = mark_of(Bytes(out.begin(), data))};
+            .mark = mark_of(Bytes(out.begin(), data)),
+            .ns = options.duration};
 }
 
 std::size_t all_metadata(int program, std::uint32_t ifindex) {

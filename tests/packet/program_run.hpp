@@ -17,6 +17,7 @@ struct Outcome {
     Verdict verdict = Verdict::aborted;
     Frame frame;
     std::optional<abi::abi_mark> mark{}; // what the frame carries in front of it
+    std::uint32_t ns = 0;                // that the run took, with what the kernel needs to begin and to end it
 
     bool operator==(const Outcome&) const = delete;
 };
