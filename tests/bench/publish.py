@@ -23,7 +23,7 @@ HEADER = "| case | own ns a packet | calmest | x floor | x nftables | target | a
 CIRCUMSTANCES = re.compile(r"Linux \S+, CPU ")
 
 # What a target may refer to besides the case's own counterparts, by the short name that proxip_bench has for it.
-CASES = {"pass": "a program that only passes", "new": "proxip, each packet a new connection"}
+CASES = {"pass": "a program that only passes", "pool-1": "proxip, each packet a new connection, pool 1 % full"}
 
 
 class Refused(Exception):

@@ -1,13 +1,18 @@
 #!/usr/bin/env python3
 """publish.py: the document's own table comes out as it went in, and its bars are those that stand beside it; what must not be published
-is refused, and then nothing is written. Exit 1 when not."""
+is refused, and then nothing is written. Exit 1 when not. The names of the cases are asked of proxip_bench (PROXIP_BIN, else
+build/release/bin)."""
 
+import os
 import pathlib
 import subprocess
 import sys
 import tempfile
 
+import publish as publisher
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+BENCH = pathlib.Path(os.environ.get("PROXIP_BIN", ROOT / "build/release/bin")) / "proxip_bench"
 DOCUMENT, BARS = ROOT / "docs/performance.md", ROOT / "docs/performance.svg"
 LINE = "Linux 6.18.0, CPU 1, load 0.90 at the end; generator alone 80 (79-82) ns a packet; 3 interruptions in 900 slices."
 failed = False
@@ -54,6 +59,9 @@ def main():
         refused("no times", "| case | arrived |\n|---|---|\n| nftables, 1,000 connections | all |\n", partial=False)
         refused("no report", "", partial=False)
         refused("a row that is cut off", "\n".join([*table[:-1], table[-1][:30]]), partial=False)
+    cases = dict(line.split(None, 1) for line in subprocess.check_output([BENCH, "--list"], text=True).splitlines())
+    for name, title in publisher.CASES.items():
+        check(f"{name} is a case, and called so", cases.get(name) == title)
     sys.exit(failed)
 
 
