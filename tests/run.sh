@@ -17,7 +17,7 @@ catalogue() {
 format        |  60 | quick | clang-format agrees with every C++ file
 bpf-stack     |  60 | quick | the BPF stack as Linux 6.1 counts it
 layering      |  60 | quick | includes keep to the one-way rule
-docs          |  60 | quick | docs/configuration.md names the keys of the schema, docs/doctor.md the checks; links, and lbctl commands that are named, exist; metrics too
+docs          |  60 | quick | docs/configuration.md names the keys of the schema, docs/doctor.md the checks; links, and lbctl commands that are named, exist; metrics too; the bars of docs/performance.md are those of its table
 man           |  60 | quick | the manual pages: mandoc and groff find nothing wrong
 unit          | 900 | quick | unit tests
 packet        | 600 | quick | packets through BPF_PROG_RUN
@@ -81,7 +81,7 @@ body() { # NAME
         ;;
     bpf-stack) "$here/bpf_stack.py" "$root/build/release/bpf/proxip.bpf.o" && "$here/bpf_stack.py" "$root/build/release/bpf/trace.bpf.o" ;;
     layering) "$here/layering.py" ;;
-    docs) "$here/docs_keys.py" && "$here/docs_checks.py" && "$here/docs_links.py" && "$here/docs_metrics.py" ;;
+    docs) "$here/docs_keys.py" && "$here/docs_checks.py" && "$here/docs_links.py" && "$here/docs_metrics.py" && "$here/bench/publish_test.py" ;;
     man) "$here/packaging/man.sh" ;;
     deb) "$here/packaging/deb.sh" ;;
     unit) "$bin/proxip_unit_tests" "~[load]" ;;

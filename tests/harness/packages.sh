@@ -39,7 +39,7 @@ need_packages() { # GROUP…
     fi
     rm -f "$log"
     local service
-    for service in nginx prometheus; do
+    for service in nginx haproxy prometheus; do
         if [[ " ${missing[*]} " == *" $service "* ]]; then
             systemctl disable "$service" >/dev/null 2>&1 || true
         fi
