@@ -25,8 +25,8 @@ Case pool(std::string_view name, std::string_view title, std::uint32_t per_cent)
             .traffic = Traffic::fresh,
             .connections = filling(per_cent),
             .packets = pool_packets,
-            .floor = "floor",
-            .nftables = "nft-new",
+            .floor = "",
+            .nftables = "",
             .target = {"pool-1", per_cent == 1 ? 0 : 1.2},
             .setup = {.filled = per_cent}};
 }
