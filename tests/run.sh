@@ -11,7 +11,7 @@ logs=$root/build/tests
 bin=$root/build/release/bin
 SKIPPED=77
 
-# name | at most so many seconds | quick: may run beside others; busy: keeps a core busy, runs at low priority; asked: likewise, but only by name | what it is
+# name | at most so many seconds | quick: may run beside others; busy: keeps a core busy, runs at low priority; late: likewise, beside those, after the quick ones; asked: likewise, but only by name | what it is
 catalogue() {
     cat <<'TESTS'
 format        |  60 | quick | clang-format agrees with every C++ file
@@ -62,7 +62,7 @@ quickstart    | 600 | quick | examples/quickstart.sh
 one-arm       | 300 | quick | examples/one-arm: one leg beside the servers, with and without the Proxy IP
 inline        | 300 | quick | examples/inline: the servers' gateway, with and without the Proxy IP
 kernel61      |1500 | busy  | all that on Debian's 6.1 kernel in qemu
-asan          |2400 | busy  | unit tests under ASan and UBSan
+asan          |2400 | late  | unit tests under ASan and UBSan
 race          | 600 | busy  | two CPUs, few ports, then an audit
 bench         | 300 | busy  | the benchmark's cases: do all packets arrive? No times
 load          | 300 | busy  | health checks of 5,000 backends every 2 s
@@ -169,13 +169,14 @@ closing() {
 }
 
 main() {
-    local -a wanted=("$@") quick=() busy=()
+    local -a wanted=("$@") quick=() busy=() late=()
     local name
     ((${#wanted[@]})) || mapfile -t wanted < <(catalogue | grep -v '| asked |' | sed 's/ *|.*//')
     for name in "${wanted[@]}"; do
         case $(field "$name" 3) in
         quick) quick+=("$name") ;;
         busy | asked) busy+=("$name") ;;
+        late) late+=("$name") ;;
         *)
             echo "no test '$name'; tests/run.sh -l lists them" >&2
             exit 2
@@ -196,7 +197,10 @@ main() {
     trap stop_all INT TERM HUP
     # Each of the busy ones fills both cores. Waiting is most of what the quick ones do, so three of them fit beside.
     printf '%s\n' "${busy[@]}" | xargs -r -P 1 -n 1 "$here/run.sh" --one &
-    printf '%s\n' "${quick[@]}" | xargs -r -P 3 -n 1 "$here/run.sh" --one &
+    {
+        printf '%s\n' "${quick[@]}" | xargs -r -P 3 -n 1 "$here/run.sh" --one || true
+        printf '%s\n' "${late[@]}" | xargs -r -n 1 "$here/run.sh" --one
+    } &
     wait
     closing
 }

@@ -28,6 +28,22 @@ std::string refusal(const Error& error) {
     return api::answer_body(std::unexpected(error));
 }
 
+// What waits for a follower, as frames, about a chunk at most: a write for each item would be slower than what makes
+// them.
+std::string take_frames(api::Backlog& backlog) {
+    std::string out;
+    while (out.size() < chunk) {
+        const auto body = backlog.take();
+        if (!body) {
+            break;
+        }
+        const auto header = api::frame_header(body->size());
+        out.append(header.begin(), header.end());
+        out += *body;
+    }
+    return out;
+}
+
 } // namespace
 
 class Session::Hold {
@@ -220,11 +236,9 @@ asio::awaitable<void> Session::send_all(api::Backlog& backlog) {
     deadline_.cancel();
     backlog.when_ready([this] { more_.cancel(); });
     while (desk_->open && socket_.is_open()) {
-        const auto body = backlog.take();
-        if (body) {
-            const auto header = api::frame_header(body->size());
-            const std::array<asio::const_buffer, 2> frame{asio::buffer(header), asio::buffer(*body)};
-            const auto [error, sent] = co_await asio::async_write(socket_, frame, awaited);
+        const std::string frames = take_frames(backlog);
+        if (!frames.empty()) {
+            const auto [error, sent] = co_await asio::async_write(socket_, asio::buffer(frames), awaited);
             if (error) {
                 co_return;
             }
