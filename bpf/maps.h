@@ -2,9 +2,8 @@
 #ifndef PROXIP_MAPS_H
 #define PROXIP_MAPS_H
 
-/* Every table. What one packet of an established connection touches: iface, conn, slot, then vip and endpoint and proxy,
- * binding_stats. Sizes of conn, slot and free_slots are set from
- * max_connections before the load. */
+/* Every table. What one packet of an established connection touches: iface, conn, slot, then vip and endpoint and proxy, clock and
+ * binding_stats. Sizes of conn, slot and free_slots are set from max_connections before the load. */
 
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -12,23 +11,7 @@
 #include "abi/limits.h"
 #include "abi/reasons.h"
 #include "abi/types.h"
-
-#define ARRAY_MAP(name, value_type, entries, flags)      \
-	struct {                                         \
-		__uint(type, BPF_MAP_TYPE_ARRAY);        \
-		__uint(max_entries, entries);            \
-		__uint(map_flags, flags);                \
-		__type(key, __u32);                      \
-		__type(value, value_type);               \
-	} name SEC(".maps")
-
-#define PER_CPU_MAP(name, value_type, entries)           \
-	struct {                                         \
-		__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY); \
-		__uint(max_entries, entries);            \
-		__type(key, __u32);                      \
-		__type(value, value_type);               \
-	} name SEC(".maps")
+#include "map_kinds.h"
 
 /* ---- connections ---- */
 
@@ -170,12 +153,7 @@ ARRAY_MAP(local_filter, struct abi_local_filter, 1, BPF_F_MMAPABLE);
 
 /* ---- programs ---- */
 
-struct {
-	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, ABI_PROGRAM_COUNT);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(__u32));
-} programs SEC(".maps");
+PROGRAM_ARRAY(programs, ABI_PROGRAM_COUNT);
 
 /* ---- work space ---- */
 

@@ -12,6 +12,7 @@
 #include "abi/bucket.h"
 #include "abi/limits.h"
 #include "abi/trace.h"
+#include "map_kinds.h"
 #include "wire.h"
 
 const volatile struct abi_trace_filter filter = {};
@@ -25,37 +26,18 @@ const volatile __u32 place = 0; /* in `tracers`: those behind it come after it *
 
 /* ---- the data plane's tables, read only; sizes are taken from them ---- */
 
-#define SHARED_ARRAY(name, map_type, value_type, flags) \
-	struct {                                        \
-		__uint(type, map_type);                 \
-		__uint(max_entries, 1);                 \
-		__uint(map_flags, flags);               \
-		__type(key, __u32);                     \
-		__type(value, value_type);              \
-	} name SEC(".maps")
+ARRAY_MAP(conn, struct abi_bucket, 1, BPF_F_MMAPABLE);
+ARRAY_MAP(slot, struct abi_slot, 1, BPF_F_MMAPABLE);
+ARRAY_MAP(endpoint, struct abi_endpoint, 1, BPF_F_MMAPABLE);
+ARRAY_MAP(vip, struct abi_vip, 1, BPF_F_MMAPABLE);
+ARRAY_MAP(proxy, struct abi_proxy, 1, BPF_F_MMAPABLE);
+PER_CPU_MAP(counters, __u64, 1);
 
-SHARED_ARRAY(conn, BPF_MAP_TYPE_ARRAY, struct abi_bucket, BPF_F_MMAPABLE);
-SHARED_ARRAY(slot, BPF_MAP_TYPE_ARRAY, struct abi_slot, BPF_F_MMAPABLE);
-SHARED_ARRAY(endpoint, BPF_MAP_TYPE_ARRAY, struct abi_endpoint, BPF_F_MMAPABLE);
-SHARED_ARRAY(vip, BPF_MAP_TYPE_ARRAY, struct abi_vip, BPF_F_MMAPABLE);
-SHARED_ARRAY(proxy, BPF_MAP_TYPE_ARRAY, struct abi_proxy, BPF_F_MMAPABLE);
-SHARED_ARRAY(counters, BPF_MAP_TYPE_PERCPU_ARRAY, __u64, 0);
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, ABI_PROGRAM_COUNT);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(__u32));
-} programs SEC(".maps");
+PROGRAM_ARRAY(programs, ABI_PROGRAM_COUNT);
 
 /* ---- its own ---- */
 
-struct {
-	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, ABI_TRACERS);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(__u32));
-} tracers SEC(".maps");
+PROGRAM_ARRAY(tracers, ABI_TRACERS);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -73,12 +55,7 @@ struct work {
 	__u8 bytes[2 * ABI_TRACE_MAX_SNAPLEN]; /* right behind it: told as one */
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct work);
-} work SEC(".maps");
+PER_CPU_MAP(work, struct work, 1);
 
 struct totals {
 	__u64 window; /* number of the window that `seen` counts in */
@@ -87,13 +64,7 @@ struct totals {
 	__u64 lost; /* above the limit, or the agent did not keep up */
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__type(key, __u32);
-	__type(value, struct totals);
-} totals SEC(".maps");
+ARRAY_MAP(totals, struct totals, 1, BPF_F_MMAPABLE);
 
 static __always_inline struct work *my_work(void)
 {

@@ -205,7 +205,7 @@ Plan full_plan() {
 }
 
 Plan quick_plan() {
-    return {.slices = 2, .in_order = false, .most_connections = 20'000, .most_packets = 5'000};
+    return {.slices = 2, .most_connections = 20'000, .most_packets = 5'000};
 }
 
 Case within(Case measured, const Plan& plan) {

@@ -56,7 +56,6 @@ struct Case {
 
 struct Plan { // of one run of a case
     std::uint32_t slices = 40;
-    bool in_order = false; // connections are met in the order in which they were opened
     std::uint32_t most_connections = UINT32_MAX;
     std::uint32_t most_packets = UINT32_MAX;
 };

@@ -4,16 +4,6 @@
 source "$(dirname "${BASH_SOURCE[0]}")/middles.sh"
 
 PORT=5201
-seconds=5
-rounds=3
-if [[ ${1:-} == --quick ]]; then
-    seconds=1
-    rounds=1
-    shift
-fi
-rounds=${1:-$rounds}
-
-need_packages demo test bench >&2
 
 server_start() {
     at server iperf3 -s -p $PORT >"$LAB_DIR/iperf3.server" 2>&1 &

@@ -26,7 +26,6 @@ struct Options {
     int cpu = static_cast<int>(std::thread::hardware_concurrency()) - 1;
     int rounds = 5;
     bool quick = false;
-    bool in_order = false;
     std::uint32_t connections = UINT32_MAX;
     bool list = false;
     bool scaling = false;
@@ -40,7 +39,6 @@ bool wanted(const Case& measured, const Options& options) {
 // Rounds are the outer loop: what changes slowly on this machine then meets every case alike.
 proxip::bench::Rounds run(const Options& options) {
     auto plan = options.quick ? proxip::bench::quick_plan() : proxip::bench::full_plan();
-    plan.in_order = options.in_order;
     plan.most_connections = std::min(plan.most_connections, options.connections);
     const int rounds = options.quick ? 1 : options.rounds;
     proxip::bench::Rounds out;
@@ -79,8 +77,6 @@ int main(int argc, char** argv) {
         ->capture_default_str();
     app.add_option("--cpu", options.cpu, "the core that carries it all")->check(CLI::NonNegativeNumber);
     app.add_flag("--quick", options.quick, "a short run that tells only whether all packets arrive");
-    app.add_flag("--in-order", options.in_order,
-                 "meet connections in the order in which they were opened, not at random");
     app.add_option("--connections", options.connections, "no more than so many in any case")
         ->check(CLI::PositiveNumber);
     app.add_flag("--scaling", options.scaling, "packets a second by one core and by two, instead of the cases");

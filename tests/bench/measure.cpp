@@ -138,7 +138,7 @@ class Course {
         if (case_.traffic == Traffic::replies) {
             flows = turn_round();
         }
-        if (!plan_.in_order && case_.traffic != Traffic::in_turn) {
+        if (case_.traffic != Traffic::in_turn) {
             shuffle(flows);
         }
         ends_.set_flows(flows);

@@ -12,6 +12,18 @@ PROXIES=(10.3.0.{1..4})
 SERVER=10.2.0.11
 PATH=$PATH:/usr/sbin
 
+# The options of whoever sources this: [--quick] [ROUNDS]
+seconds=5
+rounds=3
+if [[ ${1:-} == --quick ]]; then
+    seconds=1
+    rounds=1
+    shift
+fi
+rounds=${1:-$rounds}
+
+need_packages demo test bench >&2
+
 plain_frames() { # HOST INTERFACE
     at "$1" ethtool -K "$2" tso off gso off gro off tx-udp-segmentation off >/dev/null 2>&1 || at "$1" ethtool -K "$2" tso off gso off gro off >/dev/null
 }

@@ -9,22 +9,11 @@
 #include <fmt/format.h>
 #include <sys/utsname.h>
 
+#include "bench/spread.hpp"
+
 namespace proxip::bench {
 
 namespace {
-
-struct Spread {
-    double least = 0;
-    double middle = 0;
-    double most = 0;
-};
-
-Spread spread(std::vector<double> values) {
-    std::ranges::sort(values);
-    const std::size_t half = values.size() / 2;
-    const double middle = values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
-    return {.least = values.front(), .middle = middle, .most = values.back()};
-}
 
 Spread of(const std::vector<Sample>& samples, double Sample::* what) {
     std::vector<double> values;
@@ -47,7 +36,7 @@ std::optional<Spread> ratio(const Rounds& rounds, std::string_view one_name, std
 }
 
 std::string text(const std::optional<Spread>& value) {
-    return value ? fmt::format("{:.2f} ({:.2f}-{:.2f})", value->middle, value->least, value->most) : "–";
+    return value ? text(*value) : "–";
 }
 
 std::string verdict(const Rounds& rounds, const Case& measured) {

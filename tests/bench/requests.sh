@@ -6,16 +6,6 @@ source "$(dirname "${BASH_SOURCE[0]}")/middles.sh"
 
 PORT=80
 CONNECTIONS=64 # at a time
-seconds=5
-rounds=3
-if [[ ${1:-} == --quick ]]; then
-    seconds=1
-    rounds=1
-    shift
-fi
-rounds=${1:-$rounds}
-
-need_packages demo test bench >&2
 
 # One client address: 28,000 ports, each held for a minute by TIME_WAIT where the client closed first, would end a run after
 # some seconds. So the server closes (keepalive_timeout 0), and because the client is sometimes faster, and HAProxy is the

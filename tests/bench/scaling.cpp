@@ -15,6 +15,7 @@
 
 #include "bench/ends.hpp"
 #include "bench/middle.hpp"
+#include "bench/spread.hpp"
 #include "bench/worker.hpp"
 
 namespace proxip::bench {
@@ -108,11 +109,6 @@ class Track {
     std::array<std::uint64_t, lanes> sent_{};
 };
 
-std::string spread(std::vector<double> values) {
-    std::ranges::sort(values);
-    return fmt::format("{:.2f} ({:.2f}-{:.2f})", values[values.size() / 2], values.front(), values.back());
-}
-
 void line(std::ostream& out, const char* title, MiddleKind kind, int rounds) {
     Track track(kind);
     std::vector<double> one;
@@ -128,7 +124,8 @@ void line(std::ostream& out, const char* title, MiddleKind kind, int rounds) {
     if (!track.all_arrived()) {
         throw std::runtime_error(std::string(title) + ": packets were lost");
     }
-    out << fmt::format("| {} | {} | {} | {} |\n", title, spread(one), spread(two), spread(scaling)) << std::flush;
+    out << fmt::format("| {} | {} | {} | {} |\n", title, text(spread(one)), text(spread(two)), text(spread(scaling)))
+        << std::flush;
 }
 
 } // namespace
